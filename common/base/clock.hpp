@@ -1,0 +1,14 @@
+// Monotonic time. Pure code receives a time_point as an argument and never reads a clock.
+#pragma once
+
+#include <chrono>
+
+namespace pgw::base {
+
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+using duration = clock::duration;
+using milliseconds = std::chrono::milliseconds;
+using seconds = std::chrono::seconds;
+
+}  // namespace pgw::base

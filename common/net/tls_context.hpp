@@ -1,0 +1,63 @@
+// TLS settings from files, reloaded when the files change.
+#pragma once
+
+#include "common/net/byte_stream.hpp"
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+struct ssl_ctx_st;
+
+namespace pgw::net {
+
+enum class tls_role : std::uint8_t { server, client };
+enum class peer_verification : std::uint8_t { none, optional, required };
+
+/// Paths of PEM files. A server needs certificate and key; a client may have them. TLS 1.2 at
+/// least.
+struct tls_files {
+    tls_role role = tls_role::server;
+    std::string certificate;  ///< May be empty for a client.
+    std::string key;
+    std::string ca;  ///< Empty: for a client the system's trust store.
+    peer_verification verification = peer_verification::none;
+};
+
+/// Holds the current SSL_CTX. Safe to use from several threads; a reload affects new connections
+/// only and is all or nothing: when the new files are missing or do not fit together, the old
+/// context stays and the error is returned.
+class tls_context {
+public:
+    explicit tls_context(tls_files files);
+    ~tls_context();
+
+    /// (Re)loads when a file's identity (device, inode, size, modification time) has changed since
+    /// the last successful load, or nothing is loaded. Returns the problem in words, or nullopt.
+    std::optional<std::string> reload();
+    bool loaded() const;
+    /// A new TLS stream on `fd` in this context's role. `server_name` (client): SNI and the name
+    /// that the certificate must carry. Empty optional: not loaded.
+    std::optional<byte_stream> open(int fd, const std::string& server_name = {});
+    /// The end of validity of the loaded certificate in seconds since the epoch, if there is one.
+    std::optional<std::int64_t> certificate_not_after() const;
+    const tls_files& files() const noexcept { return files_; }
+
+private:
+    tls_files files_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<ssl_ctx_st> context_;
+    std::vector<std::string> identities_;
+};
+
+/// What a verified peer certificate says: subject common name and the first DNS name. Empty when
+/// there is none or it was not verified.
+struct peer_certificate {
+    std::string common_name;
+    std::string subject;  ///< RFC 2253.
+};
+std::optional<peer_certificate> verified_peer(const byte_stream& stream);
+
+}  // namespace pgw::net

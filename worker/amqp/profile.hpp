@@ -1,0 +1,26 @@
+// What each kind of upstream can do, as a table. The negotiated attach is checked against it.
+#pragma once
+
+#include "common/spec/gateway.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace pgw::amqp {
+
+struct profile {
+    std::string_view name;
+    bool anonymous_terminus;  ///< Offers ANONYMOUS-RELAY: one link may serve many addresses through
+                              ///< `to`.
+    bool modified_outcome;    ///< Takes `modified` from us without harm.
+    bool bad_attach_ends_session;  ///< A refused attach ends the whole session, so links with
+                                   ///< variable addresses get their own.
+    std::uint32_t links_per_session;
+    /// Conditions of `rejected` that mean "not now": retried with backoff instead of refused.
+    std::span<const std::string_view> retryable_conditions;
+};
+
+const profile& profile_of(spec::upstream_type type) noexcept;
+
+}  // namespace pgw::amqp

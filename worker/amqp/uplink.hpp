@@ -1,0 +1,60 @@
+// Makes uplinks: the client role of the engine on Proton's connection driver, driven by the
+// thread's own loop.
+#pragma once
+
+#include "common/base/flush_queue.hpp"
+#include "common/base/log.hpp"
+#include "common/base/metrics.hpp"
+#include "common/base/timing_wheel.hpp"
+#include "common/net/tls_context.hpp"
+#include "common/spec/gateway.hpp"
+#include "worker/amqp/link.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace pgw::amqp {
+
+/// What an uplink needs of its thread. All of it outlives the uplink.
+struct engine_context {
+    boost::asio::io_context& io;
+    base::flush_queue& flush;
+    base::timing_wheel& wheel;
+    std::function<std::uint32_t()> random;
+};
+
+/// Single-writer counters of one uplink.
+struct uplink_metrics {
+    base::counter connects;
+    base::counter connection_failures;
+    base::counter messages_sent;
+    base::counter outcomes_accepted;
+    base::counter outcomes_rejected;
+    base::counter outcomes_released;
+    base::counter outcomes_modified;
+    base::counter outcomes_other;  ///< Settled without state, or a state that is no outcome.
+    base::counter lost_in_doubt;   ///< Unsettled deliveries when a link was lost.
+    base::gauge connected;         ///< 0 or 1.
+    base::gauge credit;            ///< Over all its links.
+};
+
+struct uplink_settings {
+    std::string container_id;
+    spec::upstream upstream;
+    std::string user_name;                  ///< PLAIN, from the secret.
+    std::string password;                   ///< PLAIN, from the secret. Never logged.
+    std::shared_ptr<net::tls_context> tls;  ///< For amqps endpoints.
+};
+
+/// Starts connecting at once (in the next loop turn). Destroying it drops the connection.
+std::unique_ptr<uplink> make_uplink(
+    engine_context context, uplink_settings settings, uplink_metrics& metrics, base::logger log
+);
+
+}  // namespace pgw::amqp
