@@ -23,7 +23,7 @@ struct publisher_environment {
     std::uint64_t incarnation;  ///< Random, of this thread and process start.
 };
 
-class core_publisher final : public publisher, private lane_host, private stream_owner {
+class core_publisher final : public publisher, public lane_host, public stream_owner {
 public:
     /// Opens every route's links at once. `gateway` outlives the publisher.
     core_publisher(

@@ -1,7 +1,8 @@
 // Sending, settling, deferring and resending of one lane's entries.
 #include "worker/bridge/lane.hpp"
 
-#include "common/base/backoff.hpp"
+#include "worker/bridge/refusal.hpp"
+
 
 #include <algorithm>
 #include <bit>

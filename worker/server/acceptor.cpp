@@ -21,14 +21,14 @@ acceptor::acceptor(
     loop& loop,
     int descriptor,
     const shared_listener& listener,
-    hooks hooks,
+    hooks callbacks,
     server_metrics& metrics,
     base::logger log
 )
     : loop_(loop),
       descriptor_(loop.io(), descriptor),
       listener_(listener),
-      hooks_(std::move(hooks)),
+      hooks_(std::move(callbacks)),
       metrics_(metrics),
       log_(std::move(log)) {}
 

@@ -41,7 +41,7 @@ public:
         loop& loop,
         int descriptor,
         const shared_listener& listener,
-        hooks hooks,
+        hooks callbacks,
         server_metrics& metrics,
         base::logger log
     );

@@ -54,7 +54,7 @@ protected:
 /// Owned by its thread. Destroyed only after retire(): no wait is outstanding then.
 class connection final : public base::flushable,
                          private base::wheel_timer,
-                         private session::transport {
+                         public session::transport {
 public:
     connection(connection_host& host, moving_connection moving, bool pending_connect);
     ~connection() override;

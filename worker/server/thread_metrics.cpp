@@ -6,7 +6,7 @@ namespace {
 
 using labels = base::metrics_registry::labels;
 
-void add(base::metrics_registry& r, const server_metrics& m) {
+void enroll(base::metrics_registry& r, const server_metrics& m) {
     r.add("pgw_connections_accepted_total", "Device connections accepted.", {}, m.accepted);
     r.add(
         "pgw_connections_moved_total",
@@ -37,7 +37,7 @@ void add(base::metrics_registry& r, const server_metrics& m) {
     r.add("pgw_connections_open", "Open device sockets.", {}, m.open);
 }
 
-void add(base::metrics_registry& r, const session::session_metrics& m) {
+void enroll(base::metrics_registry& r, const session::session_metrics& m) {
     r.add("pgw_mqtt_connects_total", "CONNECTs accepted.", {{"version", "3"}}, m.connects_v3);
     r.add("pgw_mqtt_connects_total", "CONNECTs accepted.", {{"version", "5"}}, m.connects_v5);
     r.add(
@@ -70,7 +70,7 @@ void add(base::metrics_registry& r, const session::session_metrics& m) {
     );
 }
 
-void add(base::metrics_registry& r, const bridge::publisher_metrics& m) {
+void enroll(base::metrics_registry& r, const bridge::publisher_metrics& m) {
     r.add(
         "pgw_publications_received_total", "Publications submitted to the bridge.", {}, m.received
     );
@@ -116,7 +116,7 @@ void add(base::metrics_registry& r, const bridge::publisher_metrics& m) {
     );
 }
 
-void add(base::metrics_registry& r, const std::string& upstream, const amqp::uplink_metrics& m) {
+void enroll(base::metrics_registry& r, const std::string& upstream, const amqp::uplink_metrics& m) {
     const labels at{{"upstream", upstream}};
     const auto outcome = [&](const char* value, const base::counter& c) {
         r.add(
@@ -154,10 +154,10 @@ void add(base::metrics_registry& r, const std::string& upstream, const amqp::upl
 }  // namespace
 
 void worker_thread::register_metrics(base::metrics_registry& registry) {
-    add(registry, metrics_);
-    add(registry, session_metrics_);
-    add(registry, publisher_metrics_);
-    for (const auto& [name, metrics] : uplink_metrics_) add(registry, name, metrics);
+    enroll(registry, metrics_);
+    enroll(registry, session_metrics_);
+    enroll(registry, publisher_metrics_);
+    for (const auto& [name, metrics] : uplink_metrics_) enroll(registry, name, metrics);
 }
 
 }  // namespace pgw::server

@@ -42,7 +42,7 @@ struct thread_report {
     std::vector<upstream_report> upstreams;
 };
 
-class worker_thread final : private connection_host {
+class worker_thread final : public connection_host {
 public:
     /// `sockets`: a listening descriptor per listener of the fleet, in order.
     worker_thread(fleet& fleet, std::size_t index, std::vector<int> sockets);
