@@ -3,7 +3,6 @@
 
 #include "worker/bridge/refusal.hpp"
 
-
 #include <algorithm>
 #include <bit>
 #include <limits>
