@@ -19,29 +19,29 @@ namespace pgw::mqtt {
 
 /// The Will Message of a CONNECT.
 struct will {
-    std::string_view topic;
-    base::bytes_view payload;
+    std::string_view topic{};
+    base::bytes_view payload{};
     mqtt::qos qos = qos::at_most_once;
     bool retain = false;
-    will_properties properties;
+    will_properties properties{};
 };
 
 struct connect {
     protocol_version version = protocol_version::v5;
     bool clean_start = true;  ///< Clean Session in 3.x.
     std::uint16_t keep_alive = 0;
-    connect_properties properties;
-    std::string_view client_id;
-    std::optional<mqtt::will> will;
-    std::optional<std::string_view> user_name;
-    std::optional<base::bytes_view> password;
+    connect_properties properties{};
+    std::string_view client_id{};
+    std::optional<mqtt::will> will{};
+    std::optional<std::string_view> user_name{};
+    std::optional<base::bytes_view> password{};
 };
 
 struct connack {
     bool session_present = false;
     reason_code reason = reason_code::success;                        ///< MQTT 5.
     connect_return_code return_code = connect_return_code::accepted;  ///< MQTT 3.x.
-    connack_properties properties;
+    connack_properties properties{};
 };
 
 struct publish {
@@ -50,9 +50,9 @@ struct publish {
     bool retain = false;
     std::uint16_t topic_levels = 0;  ///< Set by decoding; 0 for an empty topic.
     std::uint16_t packet_id = 0;     ///< 0 with QoS 0.
-    std::string_view topic;          ///< Empty: the topic alias stands for it.
-    base::bytes_view payload;
-    publish_properties properties;
+    std::string_view topic{};          ///< Empty: the topic alias stands for it.
+    base::bytes_view payload{};
+    publish_properties properties{};
 };
 
 /// What PUBACK, PUBREC, PUBREL and PUBCOMP have in common.
@@ -61,7 +61,7 @@ struct publish_ack {
     static constexpr packet_type type = Type;
     std::uint16_t packet_id = 0;
     reason_code reason = reason_code::success;
-    ack_properties properties;
+    ack_properties properties{};
 };
 using puback = publish_ack<packet_type::puback>;
 using pubrec = publish_ack<packet_type::pubrec>;
@@ -71,7 +71,7 @@ using pubcomp = publish_ack<packet_type::pubcomp>;
 enum class retain_handling : std::uint8_t { send, send_if_new, do_not_send };
 
 struct subscription {
-    std::string_view filter;
+    std::string_view filter{};
     mqtt::qos maximum_qos = qos::at_most_once;
     bool no_local = false;
     bool retain_as_published = false;
@@ -80,26 +80,26 @@ struct subscription {
 
 struct subscribe {
     std::uint16_t packet_id = 0;
-    subscribe_properties properties;
-    std::span<const subscription> subscriptions;
+    subscribe_properties properties{};
+    std::span<const subscription> subscriptions{};
 };
 
 struct suback {
     std::uint16_t packet_id = 0;
-    ack_properties properties;
-    std::span<const reason_code> reasons;  ///< One per filter.
+    ack_properties properties{};
+    std::span<const reason_code> reasons{};  ///< One per filter.
 };
 
 struct unsubscribe {
     std::uint16_t packet_id = 0;
-    unsubscribe_properties properties;
-    std::span<const std::string_view> filters;
+    unsubscribe_properties properties{};
+    std::span<const std::string_view> filters{};
 };
 
 struct unsuback {
     std::uint16_t packet_id = 0;
-    ack_properties properties;
-    std::span<const reason_code> reasons;  ///< One per filter; none in 3.x.
+    ack_properties properties{};
+    std::span<const reason_code> reasons{};  ///< One per filter; none in 3.x.
 };
 
 struct pingreq {};
@@ -107,12 +107,12 @@ struct pingresp {};
 
 struct disconnect {
     reason_code reason = reason_code::success;
-    disconnect_properties properties;
+    disconnect_properties properties{};
 };
 
 struct auth {
     reason_code reason = reason_code::success;
-    auth_properties properties;
+    auth_properties properties{};
 };
 
 using packet = std::variant<

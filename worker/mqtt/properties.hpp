@@ -46,85 +46,85 @@ enum class property_id : std::uint8_t {
 using user_properties = std::span<const user_property>;
 
 struct connect_properties {
-    std::optional<std::uint32_t> session_expiry_interval;
-    std::optional<std::uint16_t> receive_maximum;
-    std::optional<std::uint32_t> maximum_packet_size;
-    std::optional<std::uint16_t> topic_alias_maximum;
-    std::optional<bool> request_response_information;
-    std::optional<bool> request_problem_information;
-    std::optional<std::string_view> authentication_method;
-    std::optional<base::bytes_view> authentication_data;
-    mqtt::user_properties user_properties;
+    std::optional<std::uint32_t> session_expiry_interval{};
+    std::optional<std::uint16_t> receive_maximum{};
+    std::optional<std::uint32_t> maximum_packet_size{};
+    std::optional<std::uint16_t> topic_alias_maximum{};
+    std::optional<bool> request_response_information{};
+    std::optional<bool> request_problem_information{};
+    std::optional<std::string_view> authentication_method{};
+    std::optional<base::bytes_view> authentication_data{};
+    mqtt::user_properties user_properties{};
 };
 
 struct will_properties {
-    std::optional<std::uint32_t> will_delay_interval;
-    std::optional<bool> payload_format_indicator;  ///< true: UTF-8.
-    std::optional<std::uint32_t> message_expiry_interval;
-    std::optional<std::string_view> content_type;
-    std::optional<std::string_view> response_topic;
-    std::optional<base::bytes_view> correlation_data;
-    mqtt::user_properties user_properties;
+    std::optional<std::uint32_t> will_delay_interval{};
+    std::optional<bool> payload_format_indicator{};  ///< true: UTF-8.
+    std::optional<std::uint32_t> message_expiry_interval{};
+    std::optional<std::string_view> content_type{};
+    std::optional<std::string_view> response_topic{};
+    std::optional<base::bytes_view> correlation_data{};
+    mqtt::user_properties user_properties{};
 };
 
 struct connack_properties {
-    std::optional<std::uint32_t> session_expiry_interval;
-    std::optional<std::uint16_t> receive_maximum;
-    std::optional<std::uint8_t> maximum_qos;
-    std::optional<bool> retain_available;
-    std::optional<std::uint32_t> maximum_packet_size;
-    std::optional<std::string_view> assigned_client_identifier;
-    std::optional<std::uint16_t> topic_alias_maximum;
-    std::optional<std::string_view> reason_string;
-    std::optional<bool> wildcard_subscription_available;
-    std::optional<bool> subscription_identifier_available;
-    std::optional<bool> shared_subscription_available;
-    std::optional<std::uint16_t> server_keep_alive;
-    std::optional<std::string_view> response_information;
-    std::optional<std::string_view> server_reference;
-    std::optional<std::string_view> authentication_method;
-    std::optional<base::bytes_view> authentication_data;
-    mqtt::user_properties user_properties;
+    std::optional<std::uint32_t> session_expiry_interval{};
+    std::optional<std::uint16_t> receive_maximum{};
+    std::optional<std::uint8_t> maximum_qos{};
+    std::optional<bool> retain_available{};
+    std::optional<std::uint32_t> maximum_packet_size{};
+    std::optional<std::string_view> assigned_client_identifier{};
+    std::optional<std::uint16_t> topic_alias_maximum{};
+    std::optional<std::string_view> reason_string{};
+    std::optional<bool> wildcard_subscription_available{};
+    std::optional<bool> subscription_identifier_available{};
+    std::optional<bool> shared_subscription_available{};
+    std::optional<std::uint16_t> server_keep_alive{};
+    std::optional<std::string_view> response_information{};
+    std::optional<std::string_view> server_reference{};
+    std::optional<std::string_view> authentication_method{};
+    std::optional<base::bytes_view> authentication_data{};
+    mqtt::user_properties user_properties{};
 };
 
 struct publish_properties {
-    std::optional<bool> payload_format_indicator;  ///< true: UTF-8.
-    std::optional<std::uint32_t> message_expiry_interval;
-    std::optional<std::uint16_t> topic_alias;
-    std::optional<std::string_view> response_topic;
-    std::optional<base::bytes_view> correlation_data;
-    std::optional<std::string_view> content_type;
-    std::span<const std::uint32_t> subscription_identifiers;  ///< Server to client only.
-    mqtt::user_properties user_properties;
+    std::optional<bool> payload_format_indicator{};  ///< true: UTF-8.
+    std::optional<std::uint32_t> message_expiry_interval{};
+    std::optional<std::uint16_t> topic_alias{};
+    std::optional<std::string_view> response_topic{};
+    std::optional<base::bytes_view> correlation_data{};
+    std::optional<std::string_view> content_type{};
+    std::span<const std::uint32_t> subscription_identifiers{};  ///< Server to client only.
+    mqtt::user_properties user_properties{};
 };
 
 /// PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK.
 struct ack_properties {
-    std::optional<std::string_view> reason_string;
-    mqtt::user_properties user_properties;
+    std::optional<std::string_view> reason_string{};
+    mqtt::user_properties user_properties{};
 };
 
 struct subscribe_properties {
-    std::optional<std::uint32_t> subscription_identifier;
-    mqtt::user_properties user_properties;
+    std::optional<std::uint32_t> subscription_identifier{};
+    mqtt::user_properties user_properties{};
 };
 
 struct unsubscribe_properties {
-    mqtt::user_properties user_properties;
+    mqtt::user_properties user_properties{};
 };
 
 struct disconnect_properties {
-    std::optional<std::uint32_t> session_expiry_interval;  ///< Client to server only.
-    std::optional<std::string_view> reason_string;
-    std::optional<std::string_view> server_reference;  ///< Server to client only.
-    mqtt::user_properties user_properties;
+    std::optional<std::uint32_t> session_expiry_interval{};  ///< Client to server only.
+    std::optional<std::string_view> reason_string{};
+    std::optional<std::string_view> server_reference{};  ///< Server to client only.
+    mqtt::user_properties user_properties{};
 };
 
 struct auth_properties {
-    std::optional<std::string_view> authentication_method;
-    std::optional<base::bytes_view> authentication_data;
-    std::optional<std::string_view> reason_string;
-    mqtt::user_properties user_properties;
+    std::optional<std::string_view> authentication_method{};
+    std::optional<base::bytes_view> authentication_data{};
+    std::optional<std::string_view> reason_string{};
+    mqtt::user_properties user_properties{};
 };
 
 }  // namespace pgw::mqtt
