@@ -89,6 +89,7 @@ void driver_io::wait_write() {
 }
 
 void driver_io::on_readable() {
+    if (context_.time != nullptr) context_.time->refresh();
     if (phase_ == phase::handshake) return step_handshake();
     if (phase_ != phase::open || stalled_ || aborted_) return;
     read_some();

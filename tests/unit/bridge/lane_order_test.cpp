@@ -139,9 +139,9 @@ TEST_F(lane_order, every_publication_gets_exactly_one_result_under_random_faults
                 acked().lose();
                 outstanding.clear();
                 seen = acked().sent.size();
-                acked().attach(random() % 20);
+                acked().attach(static_cast<std::uint32_t>(random() % 20));
             } else {
-                acked().grant(random() % 10);
+                acked().grant(static_cast<std::uint32_t>(random() % 10));
                 advance(base::milliseconds(100));
             }
         }
