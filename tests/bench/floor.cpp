@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <proton/connection.h>
 #include <proton/connection_driver.h>
 #include <proton/delivery.h>
@@ -327,6 +328,21 @@ private:
     pn_connection_driver_t driver_{};
 };
 
+/// The peer may start after us.
+int connect_patiently(std::uint16_t port) {
+    for (;;) {
+        const int descriptor = pgw::bench::start_connect("127.0.0.1", port);
+        pollfd ready{descriptor, POLLOUT, 0};
+        poll(&ready, 1, 1000);
+        int error = 0;
+        socklen_t size = sizeof error;
+        getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
+        if (error == 0 && (ready.revents & POLLOUT) != 0) return descriptor;
+        close(descriptor);
+        usleep(50'000);
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -335,9 +351,8 @@ int main(int argc, char** argv) {
         return 2;
     }
     const auto program = std::make_unique<floor_program>();
-    const auto amqp_port = static_cast<std::uint16_t>(std::atoi(argv[2]));
-    uplink peer(*program, pgw::bench::start_connect("127.0.0.1", amqp_port));
     acceptor clients(*program, static_cast<std::uint16_t>(std::atoi(argv[1])));
+    uplink peer(*program, connect_patiently(static_cast<std::uint16_t>(std::atoi(argv[2]))));
     for (;;) {
         using namespace std::chrono_literals;
         program->loop.turn(100ms);

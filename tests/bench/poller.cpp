@@ -114,7 +114,7 @@ int start_connect(const std::string& host, std::uint16_t port) {
     no_delay(descriptor);
     const auto address = address_of(host, port);
     if (connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
-        errno != EINPROGRESS) {
+        errno != EINPROGRESS && errno != ECONNREFUSED) {
         fail("connect to port " + std::to_string(port));
     }
     return descriptor;

@@ -47,7 +47,7 @@ std::uint64_t now_ns() noexcept;
 /// Non-blocking, TCP_NODELAY. They end the program with a message when the system refuses.
 int listen_on(std::uint16_t port);
 int accept_from(int listener) noexcept;  ///< -1: nothing there.
-/// The connect is under way when this returns: writability or an error follows.
+/// The connect is under way when this returns: writability or SO_ERROR follows, refusal included.
 int start_connect(const std::string& host, std::uint16_t port);
 
 [[noreturn]] void fail(const std::string& what);
