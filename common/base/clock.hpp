@@ -11,4 +11,12 @@ using duration = clock::duration;
 using milliseconds = std::chrono::milliseconds;
 using seconds = std::chrono::seconds;
 
+/// The time of the present loop turn. I/O handlers refresh it when they begin; pure code behind them
+/// is given the value.
+struct loop_time {
+    time_point now = clock::now();
+
+    void refresh() noexcept { now = clock::now(); }
+};
+
 }  // namespace pgw::base

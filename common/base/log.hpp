@@ -10,13 +10,19 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <variant>
 
 namespace pgw::base {
 
 enum class log_level : std::uint8_t { trace, debug, info, warn, error, off };
+
+/// `info` and so on, as it stands in JSON lines.
+std::string_view name(log_level level) noexcept;
 
 /// One typed key and value. The views need to live only for the call.
 struct log_field {
@@ -52,11 +58,14 @@ public:
     /// `write` gets each line with its newline. The default writes to standard error in one
     /// write(2).
     explicit log_sink(log_level level, log_format format, writer write = {});
+    log_sink(const log_sink&) = delete;
+    log_sink& operator=(const log_sink&) = delete;
 
     bool enabled(log_level level) const noexcept {
         return level >= level_.load(std::memory_order_relaxed);
     }
     void set_level(log_level level) noexcept { level_.store(level, std::memory_order_relaxed); }
+    /// Formats and writes one line. The bound texts are what `logger::with` made of its fields.
     void write(
         log_level level,
         std::string_view message,
@@ -68,6 +77,7 @@ public:
 private:
     std::atomic<log_level> level_;
     log_format format_;
+    std::mutex mutex_;  // around write_
     writer write_;
 };
 

@@ -50,6 +50,7 @@ public:
     };
     void observe(double seconds) noexcept;
 
+    /// Observations in bucket i alone, not cumulated; the last is what exceeds every bound.
     std::uint64_t bucket(std::size_t i) const noexcept { return buckets_[i].value(); }
     double sum() const noexcept { return sum_.load(std::memory_order_relaxed); }
 
@@ -68,9 +69,11 @@ public:
     metrics_registry();
     ~metrics_registry() override;
 
-    void add(std::string name, std::string help, labels labels, const counter& metric);
-    void add(std::string name, std::string help, labels labels, const gauge& metric);
-    void add(std::string name, std::string help, labels labels, const histogram& metric);
+    /// The first help text of a name counts. Throws std::invalid_argument when the name is taken by
+    /// another type: a bug in the program.
+    void add(std::string name, std::string help, labels set, const counter& metric);
+    void add(std::string name, std::string help, labels set, const gauge& metric);
+    void add(std::string name, std::string help, labels set, const histogram& metric);
 
     std::vector<prometheus::MetricFamily> Collect() const override;
 

@@ -3,7 +3,8 @@
 //
 // TLS runs OpenSSL directly on the descriptor, with buffers released while idle, so that an idle
 // connection costs what OpenSSL itself keeps and nothing more. A stream belongs to one thread at a
-// time and may be moved to another between calls.
+// time and may be moved to another between calls. Writing to a peer that is gone is `failed`, never
+// a SIGPIPE.
 #pragma once
 
 #include "common/base/bytes.hpp"
@@ -22,7 +23,8 @@ enum class io_status : std::uint8_t {
     ok,          ///< `transferred` bytes were moved (at least 1).
     want_read,   ///< Nothing moved; call again when the socket is readable.
     want_write,  ///< Nothing moved; call again when the socket is writable.
-    closed,      ///< The peer closed in order (EOF, close_notify).
+    closed,      ///< The peer closed: EOF or close_notify. Both protocols above frame their own
+                 ///< end, so an EOF without close_notify is no truncation attack.
     failed,      ///< Broken; `error_text()` says why.
 };
 
@@ -44,9 +46,12 @@ public:
     byte_stream& operator=(byte_stream&& other) noexcept;
     ~byte_stream();
 
-    /// TLS: drives the handshake, ok when done. Plain: ok at once.
+    /// TLS: drives the handshake, ok (with nothing transferred) when done. Plain: ok at once.
     io_result handshake();
+    /// Reads what is there, with TLS at most one record: see has_pending. `buffer` is not empty.
     io_result read(std::span<std::byte> buffer);
+    /// Writes a prefix of `bytes`; ok with nothing transferred for no bytes. After want_read or
+    /// want_write the next call must begin with the same bytes and hold at least as many.
     io_result write(base::bytes_view bytes);
     /// TLS: bytes that are decrypted already and that no readiness event will announce.
     bool has_pending() const noexcept;
@@ -58,13 +63,18 @@ public:
     ssl_st* ssl() const noexcept { return ssl_; }
     bool open() const noexcept { return fd_ >= 0; }
     void close() noexcept;
+    /// What the last `failed` was, in words; empty if there was none.
     std::string error_text() const;
 
 private:
+    io_result tls_result(int outcome, std::size_t transferred);
+    io_result system_result();
+
     int fd_ = -1;
     ssl_st* ssl_ = nullptr;
     unsigned long tls_error_ = 0;
     int system_error_ = 0;
+    bool tls_broken_ = false;  // after a fatal error OpenSSL must not be asked to shut down
 };
 
 }  // namespace pgw::net

@@ -3,6 +3,7 @@
 
 #include "common/net/byte_stream.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,6 +24,8 @@ struct tls_files {
     std::string certificate;  ///< May be empty for a client.
     std::string key;
     std::string ca;  ///< Empty: for a client the system's trust store.
+    /// Of a server. A server that verifies needs `ca`. A client always verifies the server and its
+    /// name.
     peer_verification verification = peer_verification::none;
 };
 
@@ -39,7 +42,8 @@ public:
     std::optional<std::string> reload();
     bool loaded() const;
     /// A new TLS stream on `fd` in this context's role. `server_name` (client): SNI and the name
-    /// that the certificate must carry. Empty optional: not loaded.
+    /// that the certificate must carry; an IP address is checked as such and not sent as SNI. Takes
+    /// `fd` over only when it returns a stream; nullopt: not loaded, or a client without a name.
     std::optional<byte_stream> open(int fd, const std::string& server_name = {});
     /// The end of validity of the loaded certificate in seconds since the epoch, if there is one.
     std::optional<std::int64_t> certificate_not_after() const;
@@ -52,12 +56,13 @@ private:
     std::vector<std::string> identities_;
 };
 
-/// What a verified peer certificate says: subject common name and the first DNS name. Empty when
-/// there is none or it was not verified.
+/// What a verified peer certificate says.
 struct peer_certificate {
-    std::string common_name;
-    std::string subject;  ///< RFC 2253.
+    std::string common_name;  ///< The first one; empty when there is none or it holds a NUL.
+    std::string subject;      ///< RFC 2253.
 };
+/// After the handshake: nullopt when the stream is plain or the peer has no certificate that was
+/// verified.
 std::optional<peer_certificate> verified_peer(const byte_stream& stream);
 
 }  // namespace pgw::net

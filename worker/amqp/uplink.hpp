@@ -27,6 +27,7 @@ struct engine_context {
     base::flush_queue& flush;
     base::timing_wheel& wheel;
     std::function<std::uint32_t()> random;
+    base::loop_time* time = nullptr;  ///< Refreshed when socket input arrives, if set.
 };
 
 /// Single-writer counters of one uplink.

@@ -1,0 +1,73 @@
+// See profile.hpp.
+#include "worker/amqp/profile.hpp"
+
+#include <array>
+
+namespace pgw::amqp {
+
+namespace {
+
+// The one condition every broker uses for "full for now": Artemis' address-full policy FAIL, a
+// quota, our embedded broker's bounds. [2.8.15] "the peer exceeded its resource allocation".
+constexpr std::array<std::string_view, 1> common_retryable{"amqp:resource-limit-exceeded"};
+
+// Peers behind `Generic` may be a cloud service: Service Bus and Event Hubs throttle with these.
+constexpr std::array<std::string_view, 4> generic_retryable{
+    "amqp:resource-limit-exceeded",
+    "com.microsoft:server-busy",
+    "com.microsoft:timeout",
+    "com.microsoft:container-close",
+};
+
+// RabbitMQ 3.10 sends no `rejected` of its own for a full queue (x-overflow reject-publish comes as
+// a bare `released` or `rejected` without a condition), so only the common one is listed.
+constexpr profile embedded{
+    .name = "Embedded",
+    .anonymous_terminus = true,
+    .modified_outcome = true,
+    .bad_attach_ends_session = false,
+    .links_per_session = 1000,
+    .retryable_conditions = common_retryable,
+};
+constexpr profile generic{
+    .name = "Generic",
+    .anonymous_terminus = true,
+    .modified_outcome = true,
+    .bad_attach_ends_session = false,
+    .links_per_session = 1000,
+    .retryable_conditions = generic_retryable,
+};
+constexpr profile artemis{
+    .name = "Artemis",
+    .anonymous_terminus = true,
+    .modified_outcome = true,
+    .bad_attach_ends_session = false,
+    .links_per_session = 1000,
+    .retryable_conditions = common_retryable,
+};
+constexpr profile rabbitmq{
+    .name = "RabbitMQ",
+    .anonymous_terminus = false,  // a null target address is an error there
+    .modified_outcome = false,    // may end the session
+    .bad_attach_ends_session = true,
+    .links_per_session = 1000,
+    .retryable_conditions = common_retryable,
+};
+
+}  // namespace
+
+const profile& profile_of(spec::upstream_type type) noexcept {
+    switch (type) {
+        case spec::upstream_type::embedded:
+            return embedded;
+        case spec::upstream_type::artemis:
+            return artemis;
+        case spec::upstream_type::rabbitmq:
+            return rabbitmq;
+        case spec::upstream_type::generic:
+            break;
+    }
+    return generic;
+}
+
+}  // namespace pgw::amqp

@@ -1,0 +1,108 @@
+// A sending link across connections: attach, send, outcomes, loss. Internal: sees Proton.
+#pragma once
+
+#include "common/base/backoff.hpp"
+#include "worker/amqp/proton.hpp"
+#include "worker/amqp/uplink.hpp"
+
+#include <proton/session.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace pgw::amqp {
+
+class sender_link;
+
+/// An AMQP session of the uplink and how many links it carries.
+struct session_slot {
+    pn_session_t* session = nullptr;
+    std::uint32_t links = 0;
+    bool exclusive = false;
+};
+
+/// What a sender_link needs of its uplink.
+class sender_host {
+public:
+    virtual void mark() = 0;
+    virtual void await_room(sender_link& link) = 0;
+    /// The peer broke the protocol in a way Proton does not notice.
+    virtual void protocol_error(std::string_view description) = 0;
+    virtual void forget(sender_link& link) = 0;
+    virtual std::string last_error() const = 0;
+
+protected:
+    ~sender_host() = default;
+};
+
+/// Shared by the handle that the user owns and by the uplink, so that neither has to outlive the
+/// other.
+class sender_link final : public std::enable_shared_from_this<sender_link> {
+public:
+    enum class phase : std::uint8_t {
+        detached,   ///< No link; attached at the next chance.
+        attaching,  ///< Our attach is on its way.
+        refused,    ///< The answer had no target: the peer's detach follows. [2.6.3]
+        attached,   ///< Both sides attached.
+        failed,     ///< Refused or ended; tried again at retry_at().
+    };
+
+    sender_link(
+        sender_host& host, sender_options options, sender_events& events, uplink_metrics& metrics,
+        base::backoff retry
+    );
+
+    // The user's side.
+    send_status try_send(base::bytes_view message, std::uint64_t token);
+    void abandon(std::uint64_t token);
+    sender_state state() const;
+    std::string last_error() const;
+    void release();  ///< The handle goes: no more events, detach.
+
+    // The uplink's side.
+    void attach(session_slot& slot, const std::string& name);
+    void on_remote_open();
+    void on_flow();
+    void on_delivery(pn_delivery_t* delivery);
+    /// The peer detached, or its session ended.
+    void on_remote_detach(const error_text& error, base::time_point now, std::uint32_t random);
+    /// The connection is gone, and with it the link.
+    void on_connection_lost(const error_text& error);
+    /// The attach is not possible now.
+    void fail(error_text error, base::time_point now, std::uint32_t random);
+    /// Tells the user that it may send, if it waits for that and it is so.
+    void notify_sendable();
+    void begin_close();  ///< Detaches, for an orderly close of the connection.
+    void orphan();       ///< The uplink goes.
+
+    const sender_options& options() const noexcept { return options_; }
+    phase current_phase() const noexcept { return phase_; }
+    base::time_point retry_at() const noexcept { return retry_at_; }
+    session_slot* slot() const noexcept { return slot_; }
+    bool released() const noexcept { return events_ == nullptr; }
+
+private:
+    bool has_room() const;
+    /// Drops the link object; tells the user if it had anything to lose.
+    void lose(const error_text& error, bool connection_gone);
+    void report_credit(int credit);
+    void count(const outcome& outcome);
+
+    sender_host* host_;
+    sender_options options_;
+    sender_events* events_;
+    uplink_metrics* metrics_;
+    base::backoff retry_;
+    base::time_point retry_at_{};
+    session_slot* slot_ = nullptr;
+    pn_link_t* link_ = nullptr;
+    std::uint64_t max_message_size_ = 0;
+    std::uint64_t next_tag_ = 0;
+    int reported_credit_ = 0;
+    phase phase_ = phase::detached;
+    bool wants_sendable_ = true;
+    error_text error_;
+};
+
+}  // namespace pgw::amqp

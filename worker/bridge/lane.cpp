@@ -1,0 +1,346 @@
+// Sending, settling, deferring and resending of one lane's entries.
+#include "worker/bridge/lane.hpp"
+
+#include "worker/bridge/refusal.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+namespace pgw::bridge {
+namespace {
+
+constexpr std::size_t initial_entries = 64;
+
+/// Between the sends of a returned message: doubling from 50 ms to 2 s.
+base::milliseconds retry_delay(std::uint16_t attempts, std::uint32_t random) noexcept {
+    const auto step = std::min<std::int64_t>(2000, 50ll << std::min<std::uint16_t>(attempts, 6));
+    return base::milliseconds(step / 2 + static_cast<std::int64_t>(random % (step / 2 + 1)));
+}
+
+}  // namespace
+
+lane::lane(
+    amqp::uplink& uplink,
+    const amqp::sender_options& options,
+    const spec::upstream_limits& limits,
+    const amqp::profile& profile,
+    lane_host& host
+)
+    : host_(host),
+      profile_(profile),
+      limits_(limits),
+      presettled_(options.presettled),
+      bytes_(limits.max_unsettled_bytes),
+      entries_(initial_entries),
+      sender_(uplink.open_sender(options, *this)) {}
+
+lane::~lane() = default;
+
+std::span<std::byte> lane::reserve(std::size_t bound) {
+    std::span<std::byte> region;
+    if (last_ - first_ < limits_.max_unsettled) region = bytes_.allocate(bound);
+    if (region.empty()) starved_writer_ = true;
+    return region;
+}
+
+bool lane::submit(const publication& publication, std::size_t size) {
+    if (last_ - first_ == entries_.size()) grow_entries();
+    const auto number = last_;
+    auto& e = at(number);
+    const bool backlog = cursor_ != last_;
+    e = entry{};
+    e.what = publication;
+    e.position = bytes_.commit(size);
+    e.size = static_cast<std::uint32_t>(size);
+    e.state = entry_state::waiting;
+
+    auto status = amqp::send_status::no_credit;
+    const bool held = !backlog && held_back(e);
+    if (!backlog && !held) {
+        status = sender_->try_send({bytes_.at(e.position), e.size}, number);
+        if (status == amqp::send_status::too_large) {
+            e.state = entry_state::finished;
+            return false;
+        }
+    }
+    ++last_;
+    if (status == amqp::send_status::sent) {
+        cursor_ = last_;
+        if (presettled_) {
+            // It has left: nothing to keep.
+            e.state = entry_state::finished;
+            host_.metrics().accepted.add();
+            trim();
+            return true;
+        }
+        e.state = entry_state::sent;
+        e.attempts = 1;
+        if (e.what.strict) ++e.what.stream->hold_on(*this).strict_in_flight;
+    }
+    ++live_;
+    if (!presettled_) {
+        host_.metrics().in_flight.add(1);
+        host_.metrics().in_flight_bytes.add(e.size);
+    }
+    if (held) {
+        defer(number, {});
+        cursor_ = last_;
+    }
+    return true;
+}
+
+bool lane::held_back(const entry& e) noexcept {
+    if (e.what.stream == nullptr) return false;
+    const auto* hold = e.what.stream->find_hold(*this);
+    return hold != nullptr && (hold->deferred > 0 || hold->resending > 0 ||
+                               (e.what.strict && hold->strict_in_flight > 0));
+}
+
+void lane::pump() {
+    while (cursor_ < last_) {
+        const auto number = cursor_;
+        auto& e = at(number);
+        if (e.state == entry_state::waiting) {
+            if (held_back(e)) {
+                defer(number, {});
+            } else if (!send(number)) {
+                return;
+            }
+        }
+        cursor_ = std::max(number + 1, first_);
+    }
+}
+
+bool lane::expired(const entry& e, base::time_point now) const noexcept {
+    return e.what.ttl_offset != 0 && now - e.what.submitted >= base::milliseconds(e.what.ttl);
+}
+
+// What is left of the time to live when the message leaves late or again.
+void lane::patch_ttl(entry& e, base::time_point now) noexcept {
+    if (e.what.ttl_offset == 0) return;
+    const auto waited = std::chrono::duration_cast<base::milliseconds>(now - e.what.submitted);
+    const auto left = static_cast<std::uint32_t>(e.what.ttl - waited.count());
+    amqp::writer({bytes_.at(e.position), e.size}).patch32(e.what.ttl_offset, left);
+}
+
+bool lane::send(std::uint64_t number) {
+    auto& e = at(number);
+    const auto now = host_.now();
+    if (expired(e, now)) {
+        finish(
+            number, {result_class::expired, refusal::none, silent_refusal::disconnect, "expired"}
+        );
+        return true;
+    }
+    patch_ttl(e, now);
+    switch (sender_->try_send({bytes_.at(e.position), e.size}, number)) {
+        case amqp::send_status::sent:
+            break;
+        case amqp::send_status::too_large:
+            finish(
+                number,
+                {result_class::refused,
+                 refusal::quota,
+                 silent_refusal::disconnect,
+                 "larger than the upstream takes"}
+            );
+            return true;
+        case amqp::send_status::no_credit:
+        case amqp::send_status::window_full:
+        case amqp::send_status::closed:
+            return false;
+    }
+    if (presettled_) {
+        finish(number, {});
+        return true;
+    }
+    e.state = entry_state::sent;
+    if (e.attempts > 0) {
+        host_.metrics().resent.add();
+        if (e.in_doubt) host_.metrics().possible_duplicates.add();
+    }
+    e.in_doubt = false;
+    if (e.attempts < std::numeric_limits<std::uint16_t>::max()) ++e.attempts;
+    if (e.what.strict) ++e.what.stream->hold_on(*this).strict_in_flight;
+    return true;
+}
+
+void lane::defer(std::uint64_t number, base::time_point retry_at) {
+    auto& e = at(number);
+    e.state = entry_state::deferred;
+    e.retry_at = retry_at;
+    ++e.what.stream->hold_on(*this).deferred;
+    deferred_.insert(std::upper_bound(deferred_.begin(), deferred_.end(), number), number);
+}
+
+// Sends what may go of the deferred entries, oldest first; an entry that must wait holds back the
+// rest of its stream.
+void lane::walk_deferred() {
+    if (deferred_.empty()) return;
+    ++walks_;
+    const auto now = host_.now();
+    bool may_send = true;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < deferred_.size(); ++i) {
+        const auto number = deferred_[i];
+        if (number < first_ || at(number).state != entry_state::deferred) continue;
+        auto& e = at(number);
+        auto& hold = e.what.stream->hold_on(*this);
+        if (hold.walk == walks_) {
+            deferred_[kept++] = number;
+            continue;
+        }
+        const bool must_wait =
+            hold.resending > 0 || e.retry_at > now || (e.what.strict && hold.strict_in_flight > 0);
+        if (must_wait || !may_send) {
+            hold.walk = walks_;
+            deferred_[kept++] = number;
+            continue;
+        }
+        if (!send(number)) {
+            may_send = false;
+            hold.walk = walks_;
+            deferred_[kept++] = number;
+            continue;
+        }
+        // send() may have finished the entry, and with it the stream.
+        if (number < first_ || at(number).state != entry_state::sent) continue;
+        auto& after = e.what.stream->hold_on(*this);
+        --after.deferred;
+        if (e.attempts > 1) {
+            e.resending = true;
+            ++after.resending;
+        }
+    }
+    deferred_.resize(kept);
+}
+
+// Takes the entry out of its stream's hold, in whatever way it counts there.
+void lane::release_hold(entry& e) noexcept {
+    if (e.what.stream == nullptr || e.what.stream->holds.empty()) return;
+    auto* hold = e.what.stream->find_hold(*this);
+    if (hold == nullptr) return;
+    if (e.state == entry_state::deferred) --hold->deferred;
+    if (e.resending) --hold->resending;
+    if (e.state == entry_state::sent && e.what.strict) --hold->strict_in_flight;
+    e.resending = false;
+    if (hold->deferred == 0 && hold->resending == 0 && hold->strict_in_flight == 0) {
+        e.what.stream->holds.erase(
+            e.what.stream->holds.begin() + (hold - e.what.stream->holds.data())
+        );
+    }
+}
+
+void lane::finish(std::uint64_t number, const result& result) {
+    auto& e = at(number);
+    release_hold(e);
+    e.state = entry_state::finished;
+    --live_;
+    if (!presettled_) {
+        host_.metrics().in_flight.add(-1);
+        host_.metrics().in_flight_bytes.add(-static_cast<std::int64_t>(e.size));
+    }
+    host_.on_finished(e.what, {bytes_.at(e.position), e.size}, result);
+    trim();
+}
+
+void lane::trim() {
+    while (first_ < last_ && at(first_).state == entry_state::finished) {
+        const auto& e = at(first_);
+        bytes_.release(e.position + e.size);
+        ++first_;
+    }
+    cursor_ = std::max(cursor_, first_);
+    if (!starved_writer_) return;
+    const bool room = (last_ - first_) * 8 <= limits_.max_unsettled * 7ull &&
+                      bytes_.used() * 8 <= bytes_.maximum() * 7ull;
+    if (room) {
+        starved_writer_ = false;
+        host_.on_room(*this);
+    }
+}
+
+void lane::grow_entries() {
+    std::vector<entry> larger(entries_.size() * 2);
+    for (auto n = first_; n < last_; ++n) larger[n & (larger.size() - 1)] = at(n);
+    entries_ = std::move(larger);
+}
+
+void lane::on_sendable() {
+    walk_deferred();
+    pump();
+}
+
+void lane::on_outcome(std::uint64_t token, const amqp::outcome& outcome) {
+    if (token < first_ || token >= last_ || at(token).state != entry_state::sent) return;
+    auto& e = at(token);
+    release_hold(e);
+    const auto verdict = judge(outcome, profile_);
+    // The hold of a sent entry is released; keep finish() from doing it again.
+    switch (verdict.disposition) {
+        case disposition::accept:
+            e.state = entry_state::waiting;
+            finish(token, {});
+            break;
+        case disposition::refuse:
+            e.state = entry_state::waiting;
+            finish(
+                token,
+                {result_class::refused,
+                 verdict.refusal,
+                 silent_refusal::disconnect,
+                 outcome.condition}
+            );
+            break;
+        case disposition::retry:
+            if (e.attempts >= limits_.max_attempts) {
+                e.state = entry_state::waiting;
+                finish(
+                    token,
+                    {result_class::refused,
+                     verdict.refusal,
+                     silent_refusal::disconnect,
+                     outcome.condition.empty() ? "returned too often" : outcome.condition}
+                );
+            } else {
+                defer(token, host_.now() + retry_delay(e.attempts, host_.random()));
+            }
+            break;
+    }
+    walk_deferred();
+}
+
+void lane::on_lost(std::string_view, std::string_view) {
+    for (auto n = first_; n < cursor_; ++n) {
+        auto& e = at(n);
+        if (e.state == entry_state::finished) continue;
+        release_hold(e);
+        if (e.state == entry_state::sent) e.in_doubt = true;
+        e.state = entry_state::waiting;
+        e.retry_at = {};
+    }
+    deferred_.clear();
+    cursor_ = first_;
+}
+
+void lane::on_tick(base::time_point now) {
+    const base::duration patience = presettled_ ? limits_.qos0_wait : limits_.delivery_timeout;
+    for (auto n = first_; n < last_; n = std::max(n + 1, first_)) {
+        auto& e = at(n);
+        if (e.state == entry_state::finished) continue;
+        if (e.what.submitted + patience > now) break;
+        if (e.state == entry_state::sent) sender_->abandon(n);
+        finish(
+            n,
+            {result_class::retry,
+             refusal::none,
+             silent_refusal::disconnect,
+             "no outcome within the upstream's deliveryTimeout"}
+        );
+    }
+    walk_deferred();
+    if (first_ == last_) bytes_.reset();
+}
+
+}  // namespace pgw::bridge
