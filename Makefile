@@ -1,0 +1,32 @@
+# The verbs. Each calls CMake or a script; `make help` lists them.
+JOBS ?= $(shell nproc)
+
+.DEFAULT_GOAL := help
+.PHONY: help build test check soak fuzz bench demo
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+build: ## build everything (release, into build/release)
+	@cmake --preset release >/dev/null
+	@cmake --build build/release -j $(JOBS)
+
+test: build ## build, then unit, integration and wire tests
+	@ctest --preset release -L 'unit|integration|wire' -j 2
+
+check: ## all that CI runs: test, source checks, tidy, sanitizers, fuzz, brokers, short faults
+	@JOBS=$(JOBS) scripts/check
+
+soak: build ## hours: faults at full count, long fuzz, bench
+	@scripts/soak
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (default 60), with ASan and UBSan
+	@cmake --preset asan-ubsan >/dev/null
+	@cmake --build build/asan-ubsan -j $(JOBS)
+	@scripts/fuzz --seconds $(or $(FUZZ_SECONDS),60)
+
+bench: build ## measure against mosquitto and the floor; writes tests/bench/results and docs/performance.md
+	@tests/bench/report "$$(tests/bench/run)"
+
+demo: build ## MQTT in, AMQP out, on this machine, in one terminal
+	@scripts/demo
