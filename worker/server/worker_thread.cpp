@@ -32,7 +32,7 @@ worker_thread::worker_thread(fleet& fleet, std::size_t index, std::vector<int> s
         settings.container_id += "-" + std::to_string(index);
         auto& metrics = uplink_metrics_[name];
         uplinks_[name] = amqp::make_uplink(
-            engine, std::move(settings), metrics, log_.with({{"upstream", name}})
+            engine, std::move(settings), metrics, log_
         );
     }
     publisher_ = std::make_unique<bridge::core_publisher>(
