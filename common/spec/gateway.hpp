@@ -93,7 +93,7 @@ struct upstream_limits {
     std::uint64_t max_unsettled_bytes =
         16ull << 20;  ///< Bytes per link that wait for credit or an outcome.
     base::milliseconds delivery_timeout{30'000
-    };                                ///< From submission to the last outcome that is waited for.
+    };  ///< From submission to the last outcome that is waited for.
     std::uint32_t max_attempts = 10;  ///< Sends of one message before it is refused.
     base::milliseconds qos0_wait{1'000
     };  ///< How long a QoS 0 message waits for credit before it is dropped.

@@ -51,7 +51,7 @@ INSTANTIATE_TEST_SUITE_P(
             '"' + replacement + replacement + replacement + replacement + '"'
         }
     ),
-    [](const auto& info) { return info.param.name; }
+    [](const auto& row) { return row.param.name; }
 );
 
 TEST(utf8_sequence_length, counts_bytes_of_the_first_character) {
