@@ -17,7 +17,13 @@ struct embedded_broker::impl {
         options.address = address;
         options.port = upstream.embedded->port;
         server = amqp::make_server(
-            {turns.io(), turns.flush(), turns.wheel(), [this] { return turns.random(); }},
+            {
+                turns.io(),
+                turns.flush(),
+                turns.wheel(),
+                [this] { return turns.random(); },
+                &turns.time(),
+            },
             std::move(options),
             policy,
             std::move(log)

@@ -20,15 +20,19 @@ worker_thread::worker_thread(fleet& fleet, std::size_t index, std::vector<int> s
       index_(index),
       log_(fleet.log.with({{"thread", index}})),
       scratch_(scratch_size(fleet.gateway)) {
-    const amqp::engine_context engine{loop_.io(), loop_.flush(), loop_.wheel(), [this] {
-                                          return loop_.random();
-                                      }};
+    const amqp::engine_context engine{
+        loop_.io(),
+        loop_.flush(),
+        loop_.wheel(),
+        [this] { return loop_.random(); },
+        &loop_.time(),
+    };
     for (const auto& [name, shared] : fleet.uplinks) {
         auto settings = shared;
         settings.container_id += "-" + std::to_string(index);
         auto& metrics = uplink_metrics_[name];
         uplinks_[name] = amqp::make_uplink(
-            engine, std::move(settings), metrics, log_.with({{"upstream", name}})
+            engine, std::move(settings), metrics, log_
         );
     }
     publisher_ = std::make_unique<bridge::core_publisher>(

@@ -1,0 +1,273 @@
+// Parsing and printing of scalars.
+#include "common/spec/scalars.hpp"
+
+#include "common/base/json_text.hpp"
+#include "common/spec/topic_template.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace pgw::spec {
+
+namespace {
+
+constexpr std::size_t max_label = 40;
+constexpr std::size_t max_subdomain = 253;
+constexpr std::size_t max_template = 4096;
+
+struct unit {
+    std::string_view suffix;
+    std::uint64_t factor;
+};
+
+// Longest first where one is the prefix of another is not needed: the whole rest must match.
+constexpr std::array duration_units{
+    unit{"h", 3'600'000}, unit{"m", 60'000}, unit{"s", 1'000}, unit{"ms", 1}
+};
+
+constexpr std::array size_units{
+    unit{"Ti", 1ull << 40},
+    unit{"T", 1'000'000'000'000},
+    unit{"Gi", 1ull << 30},
+    unit{"G", 1'000'000'000},
+    unit{"Mi", 1ull << 20},
+    unit{"M", 1'000'000},
+    unit{"Ki", 1ull << 10},
+    unit{"k", 1'000}
+};
+
+// A decimal number at the start of `text`, which is shortened by it.
+std::optional<std::uint64_t> take_number(std::string_view& text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{}) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return value;
+}
+
+bool is_alphanumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_lower_alphanumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+bool is_label(std::string_view text, std::size_t maximum) {
+    return !text.empty() && text.size() <= maximum && is_lower_alphanumeric(text.front()) &&
+           is_lower_alphanumeric(text.back()) && std::all_of(text.begin(), text.end(), [](char c) {
+               return is_lower_alphanumeric(c) || c == '-';
+           });
+}
+
+// Dot-separated parts, each of which satisfies `is_part`.
+template <class IsPart>
+bool is_dotted(std::string_view text, IsPart is_part) {
+    if (text.empty() || text.size() > max_subdomain) return false;
+    for (;;) {
+        const auto dot = text.find('.');
+        if (!is_part(text.substr(0, dot))) return false;
+        if (dot == std::string_view::npos) return true;
+        text.remove_prefix(dot + 1);
+    }
+}
+
+bool is_ip_address(const std::string& text) {
+    in6_addr ignored{};
+    return text.find('\0') == std::string::npos &&
+           (::inet_pton(AF_INET, text.c_str(), &ignored) == 1 ||
+            ::inet_pton(AF_INET6, text.c_str(), &ignored) == 1);
+}
+
+bool is_host(const std::string& text) {
+    if (is_ip_address(text)) return true;
+    return is_dotted(text, [](std::string_view part) {
+        return !part.empty() && part.size() <= 63 &&
+               std::all_of(part.begin(), part.end(), [](char c) {
+                   return is_alphanumeric(c) || c == '-' || c == '_';
+               });
+    });
+}
+
+// A file name that cannot leave its directory.
+bool is_secret_key(std::string_view text) {
+    return !text.empty() && text.size() <= max_subdomain && text != "." && text != ".." &&
+           std::all_of(text.begin(), text.end(), [](char c) {
+               return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
+           });
+}
+
+template <class Template>
+std::optional<std::string> error_of(const std::variant<Template, template_error>& parsed) {
+    const auto* error = std::get_if<template_error>(&parsed);
+    if (error == nullptr) return std::nullopt;
+    return error->text + " (at character " + std::to_string(error->offset + 1) + ")";
+}
+
+}  // namespace
+
+std::optional<base::milliseconds> parse_duration(std::string_view text) {
+    std::uint64_t total = 0;
+    std::size_t next_unit = 0;
+    do {
+        const auto number = take_number(text);
+        if (!number) return std::nullopt;
+        const auto length = std::min(text.find_first_of("0123456789"), text.size());
+        const auto suffix = text.substr(0, length);
+        while (next_unit < duration_units.size() && duration_units[next_unit].suffix != suffix) {
+            ++next_unit;
+        }
+        if (next_unit == duration_units.size()) return std::nullopt;
+        std::uint64_t part = 0;
+        if (__builtin_mul_overflow(*number, duration_units[next_unit].factor, &part) ||
+            __builtin_add_overflow(total, part, &total) || total > INT64_MAX) {
+            return std::nullopt;
+        }
+        ++next_unit;
+        text.remove_prefix(length);
+    } while (!text.empty());
+    return base::milliseconds{static_cast<std::int64_t>(total)};
+}
+
+std::string print_duration(base::milliseconds value) {
+    auto rest = static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0));
+    if (rest == 0) return "0s";
+    std::string text;
+    for (const auto& unit : duration_units) {
+        if (rest < unit.factor) continue;
+        text += std::to_string(rest / unit.factor);
+        text += unit.suffix;
+        rest %= unit.factor;
+    }
+    return text;
+}
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+    const auto number = take_number(text);
+    if (!number) return std::nullopt;
+    if (text.empty()) return number;
+    for (const auto& unit : size_units) {
+        if (unit.suffix != text) continue;
+        std::uint64_t total = 0;
+        if (__builtin_mul_overflow(*number, unit.factor, &total)) return std::nullopt;
+        return total;
+    }
+    return std::nullopt;
+}
+
+std::string print_size(std::uint64_t value) {
+    for (const auto& unit : size_units) {
+        const bool is_binary = unit.suffix.size() == 2;
+        if (is_binary && value != 0 && value % unit.factor == 0) {
+            return std::to_string(value / unit.factor) + std::string(unit.suffix);
+        }
+    }
+    return std::to_string(value);
+}
+
+std::variant<endpoint, std::string> parse_endpoint(std::string_view text) {
+    const std::string shape = "is not amqp://host:port or amqps://host:port";
+    endpoint result;
+    if (text.starts_with("amqps://")) {
+        result.tls = true;
+        text.remove_prefix(8);
+    } else if (text.starts_with("amqp://")) {
+        text.remove_prefix(7);
+    } else {
+        return shape;
+    }
+    if (text.find('@') != std::string_view::npos) {
+        return std::string("holds credentials, which belong into the Secret of sasl.secretRef");
+    }
+    if (text.starts_with('[')) {
+        const auto end = text.find(']');
+        if (end == std::string_view::npos) return shape;
+        result.host = text.substr(1, end - 1);
+        text.remove_prefix(end + 1);
+        if (result.host.find(':') == std::string::npos || !is_ip_address(result.host)) {
+            return std::string("has no IPv6 address between the brackets");
+        }
+    } else {
+        const auto colon = std::min(text.find(':'), text.size());
+        result.host = text.substr(0, colon);
+        text.remove_prefix(colon);
+        if (!is_host(result.host)) return shape;
+    }
+    result.port = result.tls ? 5671 : 5672;
+    if (text.empty()) return result;
+    if (text.front() != ':') return shape;
+    text.remove_prefix(1);
+    const auto port = take_number(text);
+    if (!port || !text.empty()) return shape;
+    if (*port < 1 || *port > 65535) return std::string("has a port that is not in 1..65535");
+    result.port = static_cast<std::uint16_t>(*port);
+    return result;
+}
+
+std::string print_endpoint(const endpoint& endpoint) {
+    const bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
+    return std::string(endpoint.tls ? "amqps://" : "amqp://") + (is_ipv6 ? "[" : "") +
+           endpoint.host + (is_ipv6 ? "]" : "") + ":" + std::to_string(endpoint.port);
+}
+
+bool is_loopback(std::string_view host) {
+    const std::string text(host);
+    in_addr v4{};
+    if (::inet_pton(AF_INET, text.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+    in6_addr v6{};
+    if (::inet_pton(AF_INET6, text.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
+    return text == "localhost";
+}
+
+std::optional<std::string> check_text(text_kind kind, const std::string& text) {
+    switch (kind) {
+        case text_kind::label:
+            if (is_label(text, max_label)) return std::nullopt;
+            return in_quotes(text) +
+                   " is not a DNS label: lower-case letters, digits and '-', beginning and ending "
+                   "with a letter or digit, at most 40 characters";
+        case text_kind::secret_name:
+            if (is_dotted(text, [](std::string_view part) { return is_label(part, 63); })) {
+                return std::nullopt;
+            }
+            return in_quotes(text) + " is not the name of a Secret (a DNS subdomain)";
+        case text_kind::secret_key:
+            if (is_secret_key(text)) return std::nullopt;
+            return in_quotes(text) + " is not a key of a Secret: letters, digits, '-', '_' and '.'";
+        case text_kind::ip_address:
+            if (is_ip_address(text)) return std::nullopt;
+            return in_quotes(text) + " is not an IP address";
+        case text_kind::host:
+            if (text.empty() || is_host(text)) return std::nullopt;
+            return in_quotes(text) + " is neither a host name nor an IP address";
+        case text_kind::topic_template:
+            if (text.size() > max_template) return "is longer than 4096 bytes";
+            return error_of(parse_topic_template(text));
+        case text_kind::value_template:
+            if (text.size() > max_template) return "is longer than 4096 bytes";
+            return error_of(parse_value_template(text));
+    }
+    return std::nullopt;
+}
+
+std::string in_quotes(std::string_view text) {
+    constexpr std::size_t longest = 64;
+    std::string json;
+    // Cut between characters, not inside one.
+    std::size_t end = 0;
+    while (end < text.size()) {
+        const auto next =
+            end + std::max<std::size_t>(base::utf8_sequence_length(text.substr(end)), 1);
+        if (next > longest) break;
+        end = next;
+    }
+    base::append_json_string(json, text.substr(0, end));
+    json.front() = '\'';
+    json.back() = '\'';
+    return end < text.size() ? json + "..." : json;
+}
+
+}  // namespace pgw::spec
