@@ -8,8 +8,6 @@ namespace {
 
 /// How long the last bytes of a closing connection may take to leave.
 constexpr base::milliseconds linger{2000};
-/// A device's answers are small; a buffer that grew beyond this is not kept by an idle connection.
-constexpr std::size_t idle_capacity = 1024;
 /// Read per readiness: enough to batch, few enough to be fair.
 constexpr std::size_t read_size = 64 << 10;
 
@@ -224,13 +222,10 @@ void connection::write() {
         break;
     }
     if (state_ == state::closed) return;
-    if (written_ == output.size()) {
-        output.clear();
-        if (output.capacity() > idle_capacity) output.shrink_to_fit();
-    } else {
-        output.erase(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(written_));
-    }
+    if (written_ == 0) return;
+    output.erase(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(written_));
     written_ = 0;
+    session_->on_written(host_.loop().time().now);
 }
 
 // The session is over: what it still has to say leaves, then the socket closes.
