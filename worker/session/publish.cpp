@@ -59,7 +59,7 @@ bool client_session::on_publish(const mqtt::frame& frame, base::time_point now) 
     if (window_.contains(packet.packet_id)) {
         // Some 3.x clients resend on a timer: that is the publication in the window. MQTT 5 allows
         // it on a new connection only [MQTT-4.4.0-1], and no one may reuse the identifier
-        // [MQTT-2.2.1-4].
+        // [MQTT-2.2.1-3].
         if (v5() || !packet.dup) {
             fail(
                 reason_code::protocol_error, close_cause::protocol_error, "packet identifier in use"
@@ -105,7 +105,7 @@ bool client_session::resolve_alias(mqtt::publish& packet) {
 bool client_session::has_place(std::size_t size, base::time_point now) {
     const auto& limits = services_.limits;
     if (window_.size() >= std::max<std::size_t>(limits.receive_maximum, 1)) {
-        if (v5()) {  // [MQTT-3.3.4-9]; section 3.3.4: DISCONNECT with 0x93.
+        if (v5()) {  // [MQTT-3.3.4-7]; section 3.3.4: DISCONNECT with 0x93.
             fail(reason_code::receive_maximum_exceeded, close_cause::receive_maximum_exceeded);
         } else {
             pause(pause_window, now);

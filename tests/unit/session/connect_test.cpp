@@ -41,7 +41,9 @@ TEST_F(connecting, second_connect_is_a_protocol_error_MQTT_3_1_0_2) {
     }
 }
 
-TEST_F(connecting, all_three_versions_are_accepted_MQTT_3_1_4_5) {
+TEST_F(
+    connecting, all_three_versions_are_accepted_MQTT_3_1_4_5_MQTT_3_2_0_1_MQTT_3_2_2_2_MQTT_3_2_2_3
+) {
     for (const auto version : {v31, v311, v5}) {
         peer client(context, version);
         client.feed(mqtt::connect{.version = version, .keep_alive = 10, .client_id = "c"});
@@ -55,7 +57,7 @@ TEST_F(connecting, all_three_versions_are_accepted_MQTT_3_1_4_5) {
     EXPECT_EQ(context.metrics.connected.value(), 0);
 }
 
-TEST_F(connecting, unknown_versions_are_told_in_a_form_they_can_read_MQTT_3_1_2_2) {
+TEST_F(connecting, unknown_versions_are_told_in_a_form_they_can_read_MQTT_3_1_2_2_MQTT311_3_1_2_2) {
     EXPECT_EQ(first(hex("10 0d 0004 'MQTT' 03 02 000a 0001 'c'")), hex("20 02 00 01"));
     EXPECT_EQ(first(hex("10 0d 0004 'MQTT' 84 02 000a 0001 'c'")), hex("20 02 00 01"));
     EXPECT_EQ(cause, close_cause::unsupported_version);
@@ -121,7 +123,7 @@ TEST_F(connecting, empty_client_id_is_assigned_one_MQTT_3_1_3_6_MQTT_3_1_3_7_MQT
     EXPECT_EQ(context.clients.find("assigned-2"), &old.session());
 }
 
-TEST_F(connecting, empty_client_id_without_clean_session_is_rejected_MQTT_3_1_3_8) {
+TEST_F(connecting, empty_client_id_without_clean_session_is_rejected_MQTT311_3_1_3_8) {
     for (const auto version : {v31, v311}) {
         peer client(context, version);
         mqtt::connect packet{.version = version, .clean_start = version == v31, .keep_alive = 10};
@@ -133,7 +135,9 @@ TEST_F(connecting, empty_client_id_without_clean_session_is_rejected_MQTT_3_1_3_
     }
 }
 
-TEST_F(connecting, long_client_ids_are_rejected_beyond_the_documented_limit_MQTT_3_1_3_5) {
+TEST_F(
+    connecting, long_client_ids_are_rejected_beyond_the_documented_limit_MQTT_3_1_3_5_MQTT_3_1_3_8
+) {
     const std::string fits(max_client_id_size, 'x');
     const std::string too_long(max_client_id_size + 1, 'x');
     peer first_client(context);
@@ -199,7 +203,7 @@ TEST_F(connecting, connack_larger_than_the_client_accepts_is_not_sent_MQTT_3_1_2
     EXPECT_TRUE(client.session().output().empty());
 }
 
-TEST_F(connecting, older_connection_of_the_client_is_taken_over_MQTT_3_1_4_3) {
+TEST_F(connecting, older_connection_of_the_client_is_taken_over_MQTT_3_1_4_3_MQTT311_3_1_4_2) {
     for (const auto version : {v311, v5}) {
         peer older(context, version);
         older.connect("same");
@@ -227,7 +231,7 @@ mqtt::connect with_will(mqtt::qos level) {
     return packet;
 }
 
-TEST_F(connecting, will_is_published_when_the_connection_is_lost_MQTT_3_1_2_8) {
+TEST_F(connecting, will_is_published_when_the_connection_is_lost_MQTT_3_1_2_8_MQTT_3_1_2_15) {
     for (const auto version : {v311, v5}) {
         context.publisher.publications.clear();
         peer client(context, version);

@@ -62,6 +62,8 @@ public:
         if (remember) publications.push_back(copy(from, message, answer.sequence, now));
         if (answer.status == bridge::submit_status::taken) {
             waiting.emplace_back(&from, answer.sequence);
+        } else if (message.assurance == bridge::assurance::at_least_once) {
+            ++results;
         }
         return answer;
     }
@@ -70,6 +72,7 @@ public:
     void complete(std::size_t index, const bridge::result& result = {}) {
         const auto [stream, number] = waiting.at(index);
         waiting.erase(waiting.begin() + std::ptrdiff_t(index));
+        ++results;
         if (stream->sink != nullptr) stream->sink->on_result(number, result);
     }
     void capacity() {
@@ -88,6 +91,7 @@ public:
     bridge::submit_status usual = bridge::submit_status::taken;
     bool remember = true;
     std::size_t calls = 0;
+    std::size_t results = 0;  ///< Results of QoS 1 publications given so far, in either way.
     std::uint32_t sequence = 100;
     std::vector<publication> publications;
     std::vector<std::unique_ptr<fake_stream>> streams;

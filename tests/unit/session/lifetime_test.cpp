@@ -25,7 +25,10 @@ TEST_F(lifetime, ping_is_answered_MQTT_3_12_4_1) {
     }
 }
 
-TEST_F(lifetime, subscribe_is_refused_filter_by_filter_MQTT_3_8_4_1_MQTT_3_8_4_6_MQTT_3_9_3_1) {
+TEST_F(
+    lifetime,
+    subscribe_is_refused_filter_by_filter_MQTT_3_8_4_1_MQTT_3_8_4_6_MQTT_3_9_3_1_MQTT_2_2_1_6
+) {
     const mqtt::subscription list[] = {{"a/b"}, {"a/#"}, {"$share/g/a/#"}};
     peer client(context);
     client.connect();
@@ -145,7 +148,23 @@ TEST_F(lifetime, malformed_packets_are_answered_with_their_reason_MQTT_4_13_1_1)
     old.expect_closed(close_cause::malformed_packet, {});
 }
 
-TEST_F(lifetime, nothing_is_sent_or_read_after_disconnect_MQTT_3_14_4_1_MQTT_3_14_4_2) {
+TEST_F(lifetime, nothing_is_sent_after_the_servers_disconnect_MQTT_3_14_4_1_MQTT_4_13_2_1) {
+    peer client(context);
+    client.connect();
+    client.publish(1);
+    client.feed(mqtt::connack{});
+    const auto size = client.session().output().size();
+    EXPECT_GT(size, 0u);
+    publisher.complete(0);
+    client.feed(mqtt::pingreq{});
+    client.session().drain(context.now);
+    client.session().close(close_cause::overloaded, context.now);
+    client.session().on_timer(context.now + 10h);
+    EXPECT_EQ(client.session().output().size(), size);
+    client.expect_closed(close_cause::protocol_error, reason_code::protocol_error);
+}
+
+TEST_F(lifetime, nothing_is_read_after_the_clients_disconnect_MQTT_3_14_4_2) {
     peer client(context);
     client.connect();
     auto bytes = client.encoded(mqtt::disconnect{});
@@ -176,7 +195,7 @@ TEST_F(lifetime, session_expiry_cannot_be_raised_from_0_at_disconnect) {
     EXPECT_EQ(other.session().cause(), close_cause::client_disconnect);
 }
 
-TEST_F(lifetime, connect_must_come_in_time) {
+TEST_F(lifetime, connect_must_come_in_time_and_is_not_answered_MQTT_3_14_0_1) {
     peer client(context);
     EXPECT_EQ(client.session().deadline(), context.now + context.limits.connect_timeout);
     client.feed(hex("10 0d 00"));
@@ -184,11 +203,14 @@ TEST_F(lifetime, connect_must_come_in_time) {
     EXPECT_EQ(client.session().phase(), session_phase::expecting_connect);
     client.session().on_timer(context.now + context.limits.connect_timeout);
     EXPECT_EQ(client.session().cause(), close_cause::connect_timeout);
+    EXPECT_TRUE(client.session().output().empty());
     EXPECT_EQ(client.session().deadline(), base::time_point::max());
     client.session().on_timer(context.now + 1h);
 }
 
-TEST_F(lifetime, keep_alive_is_enforced_at_one_and_a_half_MQTT_3_1_2_22) {
+TEST_F(
+    lifetime, keep_alive_is_enforced_at_one_and_a_half_MQTT_3_1_2_22_MQTT_3_2_2_22_MQTT311_3_1_2_24
+) {
     for (const auto version : {v311, v5}) {
         peer client(context, version);
         client.connect();
@@ -456,7 +478,7 @@ std::vector<std::byte> answers_to(protocol_version version, std::size_t piece) {
     return client.session().output();
 }
 
-TEST(input, in_any_pieces_means_the_same_MQTT_4_2_0_1) {
+TEST(input, in_any_pieces_means_the_same_MQTT_4_2_1) {
     for (const auto version : {v31, v311, v5}) {
         const auto whole = answers_to(version, 1 << 20);
         EXPECT_GT(whole.size(), 40u);

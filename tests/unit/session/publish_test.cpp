@@ -17,7 +17,9 @@ struct publishing : testing::Test {
     fake_publisher& publisher = context.publisher;
 };
 
-TEST_F(publishing, message_carries_everything_of_the_packet) {
+TEST_F(
+    publishing, message_carries_everything_MQTT_3_3_2_4_MQTT_3_3_2_15_MQTT_3_3_2_16_MQTT_3_3_2_20
+) {
     const mqtt::user_property list[] = {{"k", "1"}, {"k", "2"}};
     mqtt::publish packet{.qos = mqtt::qos::at_least_once, .retain = true, .packet_id = 5};
     packet.topic = "a/b";
@@ -51,7 +53,7 @@ TEST_F(publishing, message_carries_everything_of_the_packet) {
     EXPECT_EQ(p.at, context.now);
 }
 
-TEST_F(publishing, qos_0_is_never_answered_MQTT_4_3_1_1) {
+TEST_F(publishing, qos_0_is_never_answered_MQTT_3_3_4_1) {
     peer client(context);
     client.connect();
     client.publish(0);
@@ -63,7 +65,7 @@ TEST_F(publishing, qos_0_is_never_answered_MQTT_4_3_1_1) {
     EXPECT_EQ(context.metrics.payload_bytes.value(), 14u);
 }
 
-TEST_F(publishing, puback_withheld_until_the_result_is_there_MQTT_4_3_2_4) {
+TEST_F(publishing, puback_withheld_until_the_result_is_there_MQTT_4_3_2_4_MQTT_2_2_1_5) {
     for (const auto version : {v311, v5}) {
         peer client(context, version);
         client.connect();
@@ -173,7 +175,7 @@ TEST_F(publishing, reason_string_only_if_wanted_valid_and_fitting_MQTT_3_1_2_29_
     EXPECT_EQ(client.answer<mqtt::puback>().properties.reason_string->size(), 256u);
 }
 
-TEST_F(publishing, refused_in_3_1_1_disconnects_or_acknowledges_as_the_route_says) {
+TEST_F(publishing, refused_in_3_1_1_disconnects_or_acknowledges_MQTT311_3_3_5_2) {
     peer client(context, v311);
     client.connect();
     client.publish(1);
@@ -205,7 +207,7 @@ TEST_F(publishing, qos_2_is_beyond_the_maximum_MQTT_3_2_2_11) {
     }
 }
 
-TEST_F(publishing, receive_maximum_exceeded_ends_mqtt_5_MQTT_3_3_4_9) {
+TEST_F(publishing, receive_maximum_exceeded_ends_mqtt_5_MQTT_3_3_4_7) {
     context.limits.receive_maximum = 3;
     peer client(context);
     client.connect();
@@ -305,7 +307,7 @@ TEST_F(publishing, packet_identifier_in_flight_is_absorbed_in_3_1_1_if_dup) {
     client.expect_closed(close_cause::protocol_error, {});
 }
 
-TEST_F(publishing, packet_identifier_in_flight_is_a_protocol_error_in_mqtt_5_MQTT_2_2_1_4) {
+TEST_F(publishing, packet_identifier_in_flight_is_a_protocol_error_in_mqtt_5_MQTT_2_2_1_3) {
     for (const bool dup : {false, true}) {
         peer client(context);
         client.connect();
