@@ -22,6 +22,7 @@
 #include <proton/work_queue.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <iostream>
 #include <string>
 
@@ -49,11 +50,8 @@ public:
             ));
         }
         connection_ = container.connect(options_.server, settings);
-        if (options_.timeout_ms > 0) {
-            container.schedule(proton::duration(options_.timeout_ms), [this, &container] {
-                on_timeout(container);
-            });
-        }
+        deadline_ = clock::now() + std::chrono::milliseconds(options_.timeout_ms);
+        if (options_.timeout_ms > 0) watch(container);
     }
     void on_connection_open(proton::connection&) override { opened_ = true; }
     void on_transport_error(proton::transport& transport) override {
@@ -91,6 +89,16 @@ protected:
     const tool_options& options() const { return options_; }
 
 private:
+    using clock = std::chrono::steady_clock;
+
+    // In short steps: a container does not end while something is scheduled, and Proton 0.37 cannot
+    // cancel it.
+    void watch(proton::container& container) {
+        if (finished_) return;
+        if (clock::now() >= deadline_) return on_timeout(container);
+        container.schedule(proton::duration(20), [this, &container] { watch(container); });
+    }
+
     void on_timeout(proton::container& container) {
         if (!finished_ && !opened_) {
             fail(exit_connection, "connection failed: timed out");
@@ -105,6 +113,7 @@ private:
     const tool_options& options_;
     proton::connection connection_;
     int code_ = exit_connection;
+    clock::time_point deadline_;
     bool opened_ = false;
     bool finished_ = false;
 };

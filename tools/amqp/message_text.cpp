@@ -211,7 +211,7 @@ std::string to_line(proton::message& message) {
     std::string out;
     if (!message.subject().empty()) out += "subject=" + message.subject() + " ";
     const auto properties = value_json(message.properties().value(), "");
-    if (!properties.empty()) out += "properties=" + properties + " ";
+    if (!properties.empty() && properties != "{}") out += "properties=" + properties + " ";
     const auto& body = message.body();
     if (!body.empty() && body.type() == proton::BINARY) {
         const auto bytes = body_bytes(body);
