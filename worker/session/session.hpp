@@ -128,6 +128,7 @@ inline constexpr std::size_t max_output_size = 64 * 1024;
 
 class client_session final : private bridge::publication_sink {
 public:
+    /// `now`: when the connection was accepted; connect_timeout runs from there.
     client_session(
         services& services,
         transport& transport,
