@@ -109,8 +109,8 @@ struct upstream {
     std::vector<endpoint>
         endpoints;  ///< Tried in order, then again from the first. Empty for Embedded.
     upstream_sasl sasl;
-    std::optional<upstream_tls> tls;  ///< Used by amqps endpoints.
-    std::optional<embedded_broker> embedded;
+    std::optional<upstream_tls> tls;          ///< Used by amqps endpoints.
+    std::optional<embedded_broker> embedded;  ///< read_manifest sets it for type Embedded.
     upstream_limits limits;
 };
 

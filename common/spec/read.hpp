@@ -18,6 +18,9 @@ struct problem {
     int column = 0;  ///< 1-based; 0 where there is none.
 };
 
+/// `path: text (line l, column c)`.
+std::string to_string(const problem& problem);
+
 using read_result = std::variant<gateway, std::vector<problem>>;
 
 /// Reads YAML (JSON is YAML). At most 1 MiB and 100,000 nodes; aliases and anchors are refused;
@@ -34,5 +37,8 @@ std::string print_manifest(const gateway& gateway);
 
 /// The same as JSON, for /config.
 std::string print_manifest_json(const gateway& gateway);
+
+/// The reference of all fields as Markdown: the generated part of docs/configuration.md.
+std::string reference_markdown();
 
 }  // namespace pgw::spec

@@ -226,23 +226,23 @@ std::optional<std::string> check_text(text_kind kind, const std::string& text) {
     switch (kind) {
         case text_kind::label:
             if (is_label(text, max_label)) return std::nullopt;
-            return quoted(text) +
+            return in_quotes(text) +
                    " is not a DNS label: lower-case letters, digits and '-', beginning and ending "
                    "with a letter or digit, at most 40 characters";
         case text_kind::secret_name:
             if (is_dotted(text, [](std::string_view part) { return is_label(part, 63); })) {
                 return std::nullopt;
             }
-            return quoted(text) + " is not the name of a Secret (a DNS subdomain)";
+            return in_quotes(text) + " is not the name of a Secret (a DNS subdomain)";
         case text_kind::secret_key:
             if (is_secret_key(text)) return std::nullopt;
-            return quoted(text) + " is not a key of a Secret: letters, digits, '-', '_' and '.'";
+            return in_quotes(text) + " is not a key of a Secret: letters, digits, '-', '_' and '.'";
         case text_kind::ip_address:
             if (is_ip_address(text)) return std::nullopt;
-            return quoted(text) + " is not an IP address";
+            return in_quotes(text) + " is not an IP address";
         case text_kind::host:
             if (text.empty() || is_host(text)) return std::nullopt;
-            return quoted(text) + " is neither a host name nor an IP address";
+            return in_quotes(text) + " is neither a host name nor an IP address";
         case text_kind::topic_template:
             if (text.size() > max_template) return "is longer than 4096 bytes";
             return error_of(parse_topic_template(text));
@@ -253,7 +253,7 @@ std::optional<std::string> check_text(text_kind kind, const std::string& text) {
     return std::nullopt;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     constexpr std::size_t longest = 64;
     std::string json;
     // Cut between characters, not inside one.

@@ -33,6 +33,6 @@ bool is_loopback(std::string_view host);
 std::optional<std::string> check_text(text_kind kind, const std::string& text);
 
 /// `'text'`, cut and with control characters made visible, for messages.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace pgw::spec

@@ -1,0 +1,191 @@
+// The view that documents: the reference page from the field tables.
+#include "common/spec/read.hpp"
+#include "common/spec/to_json.hpp"
+
+namespace pgw::spec {
+
+namespace {
+
+template <described T>
+void document_object(std::string& out, const std::string& path);
+
+std::string type_text(const number_rule& rule) {
+    return "integer, " + range_text(rule);
+}
+std::string type_text(const size_rule& rule) {
+    return "size, " + range_text(rule);
+}
+std::string type_text(const time_rule& rule) {
+    return "duration, " + range_text(rule);
+}
+std::string type_text(const endpoint_rule&) {
+    return "endpoint";
+}
+std::string type_text(const properties_rule& rule) {
+    return "map of value templates, at most " + std::to_string(rule.maximum);
+}
+std::string type_text(const text_rule& rule) {
+    switch (rule.kind) {
+        case text_kind::label:
+            return "DNS label";
+        case text_kind::secret_name:
+            return "Secret name";
+        case text_kind::secret_key:
+            return "Secret key";
+        case text_kind::ip_address:
+            return "IP address";
+        case text_kind::host:
+            return "host";
+        case text_kind::topic_template:
+            return "topic template";
+        case text_kind::value_template:
+            return "value template";
+    }
+    return {};
+}
+
+template <class T, class Rule>
+struct field_type {
+    static std::string text(const Rule& rule) { return type_text(rule); }
+    static void members(std::string&, const std::string&) {}
+};
+template <class Enum>
+    requires std::is_enum_v<Enum>
+struct field_type<Enum, no_rule> {
+    static std::string text(const no_rule&) { return "enum"; }
+    static void members(std::string&, const std::string&) {}
+};
+template <described T>
+struct field_type<T, no_rule> {
+    static std::string text(const no_rule&) { return "object"; }
+    static void members(std::string& out, const std::string& path) {
+        document_object<T>(out, path);
+    }
+};
+template <class T, class ItemRule>
+struct field_type<std::vector<T>, list_rule<ItemRule>> {
+    static std::string text(const list_rule<ItemRule>& rule) {
+        return "list of " + field_type<T, ItemRule>::text(rule.item) + "s, " +
+               std::to_string(rule.minimum) + ".." + std::to_string(rule.maximum);
+    }
+    static void members(std::string& out, const std::string& path) {
+        field_type<T, ItemRule>::members(out, path + "[]");
+    }
+};
+template <class T, class Rule>
+struct field_type<std::optional<T>, Rule> : field_type<T, Rule> {};
+
+// What enum values mean, after the field's own text.
+template <class T>
+struct values {
+    static std::string text() { return {}; }
+};
+template <class Enum>
+    requires std::is_enum_v<Enum>
+struct values<Enum> {
+    static std::string text() {
+        std::string text;
+        for (const auto& row : enum_table<Enum>::rows) {
+            text += "<br>`" + std::string(row.name) + "`: " + std::string(row.text);
+        }
+        return text;
+    }
+};
+template <class T>
+struct values<std::optional<T>> : values<T> {};
+
+template <class T, class Rule>
+std::string default_text(const T& value, const Rule& rule) {
+    if constexpr (described<T>) {
+        return {};
+    } else {
+        const auto json = to_json(value, rule);
+        if (const auto* text = json.if_string()) {
+            return text->empty() ? "empty" : "`" + std::string(*text) + "`";
+        }
+        return "`" + boost::json::serialize(json) + "`";
+    }
+}
+template <class T, class Rule>
+std::string default_text(const std::optional<T>&, const Rule&) {
+    return "none";
+}
+
+template <class Owner>
+class documenting_view {
+public:
+    documenting_view(std::string& out, std::string path) : out_(out), path_(std::move(path)) {}
+
+    template <class T, class Rule, class Only = always>
+    void field(const field_info& info, T Owner::* member, const Rule& rule, const Only& only = {}) {
+        const auto path = below(path_, info.name);
+        row(path,
+            field_type<T, Rule>::text(rule),
+            info.required ? "required" : default_text(defaults_.*member, rule),
+            info,
+            std::string(info.text) + only_text(only) + values<T>::text());
+        field_type<T, Rule>::members(out_, path);
+    }
+    template <class Describe, class Only = always>
+    void group(const field_info& info, Describe describe, const Only& only = {}) {
+        const auto path = below(path_, info.name);
+        row(path,
+            "object",
+            info.required ? "required" : "",
+            info,
+            std::string(info.text) + only_text(only));
+        documenting_view inner(out_, path);
+        describe(inner);
+    }
+    void constant(const field_info& info, std::string_view text) {
+        row(below(path_, info.name),
+            "constant",
+            "required",
+            info,
+            std::string(info.text) + " `" + std::string(text) + "`.");
+    }
+    void ignored(const field_info& info) {
+        if (info.scope != field_scope::operator_only) return;
+        row(below(path_, info.name), "any", "", info, std::string(info.text));
+    }
+
+private:
+    void row(
+        const std::string& path,
+        const std::string& type,
+        const std::string& default_value,
+        const field_info& info,
+        const std::string& text
+    ) {
+        out_ += "| `" + path + "` | " + type + " | " + default_value + " | " +
+                (info.scope == field_scope::worker ? "worker" : "operator") + " | " +
+                (info.change == field_change::roll ? "roll" : "live") + " | " + text + " |\n";
+    }
+    static std::string only_text(const always&) { return {}; }
+    template <class Enum>
+    static std::string only_text(const only_for<Owner, Enum>& only) {
+        return " With type `" + std::string(enum_text(only.value)) + "` only.";
+    }
+
+    std::string& out_;
+    std::string path_;
+    Owner defaults_;
+};
+
+template <described T>
+void document_object(std::string& out, const std::string& path) {
+    documenting_view<T> view(out, path);
+    schema<T>::describe(view);
+}
+
+}  // namespace
+
+std::string reference_markdown() {
+    std::string out =
+        "| Field | Type | Default | Scope | Change | Meaning |\n"
+        "|---|---|---|---|---|---|\n";
+    document_object<gateway>(out, "");
+    return out;
+}
+
+}  // namespace pgw::spec
