@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace boost::asio {
 class io_context;
@@ -31,8 +32,12 @@ struct admin_options {
     std::uint32_t max_connections = 64;
 };
 
-/// Requests are limited to 8 kB of header, no body, and 10 s. `start` throws std::system_error when
-/// the address cannot be bound.
+/// Requests are limited to 8 kB of header, no body, and 10 s from the first wait for them to the
+/// last byte of the answer, so that an idle or slow connection ends after 10 s. Connections beyond
+/// `max_connections` are closed at once. Everything runs on `io`, which one thread runs, and all
+/// members are called there or while nobody runs it. `start` throws std::system_error when the
+/// address cannot be bound. After `stop` no handler is called; `io` must run once more (or be
+/// destroyed) to release what is left. A handler that throws is answered 500 and logged.
 class admin_server {
 public:
     admin_server(
@@ -43,8 +48,8 @@ public:
     );
     ~admin_server();
     void start();
-    std::uint16_t port() const;
-    void stop();  ///< Closes the listener and all connections.
+    std::uint16_t port() const;  ///< After start: the bound one.
+    void stop();                 ///< Closes the listener and all connections.
 
 private:
     struct impl;

@@ -169,15 +169,22 @@ bool expect_server(SSL& ssl, const std::string& name) {
 tls_context::tls_context(tls_files files) : files_(std::move(files)) {}
 tls_context::~tls_context() = default;
 
-std::optional<std::string> tls_context::reload() {
+context_ptr tls_context::current() const {
     const std::lock_guard lock(mutex_);
+    return context_;
+}
+
+std::optional<std::string> tls_context::reload() {
+    const std::lock_guard reload_lock(reload_mutex_);
     // Identities are taken before the content is read: a file that is replaced meanwhile differs at
     // the next call.
     try {
         auto identities = identities_of(files_);
-        if (context_ && identities == identities_) return std::nullopt;
-        context_ = load(files_);
+        if (loaded() && identities == identities_) return std::nullopt;
+        auto fresh = load(files_);
         identities_ = std::move(identities);
+        const std::lock_guard lock(mutex_);
+        context_ = std::move(fresh);
         return std::nullopt;
     } catch (const load_failure& failure) {
         return failure.text;
@@ -185,16 +192,11 @@ std::optional<std::string> tls_context::reload() {
 }
 
 bool tls_context::loaded() const {
-    const std::lock_guard lock(mutex_);
-    return context_ != nullptr;
+    return current() != nullptr;
 }
 
 std::optional<byte_stream> tls_context::open(int fd, const std::string& server_name) {
-    context_ptr context;
-    {
-        const std::lock_guard lock(mutex_);
-        context = context_;
-    }
+    const auto context = current();
     if (!context) return std::nullopt;
     // The SSL object keeps its own reference to the context, so a reload never takes it away.
     std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.get()), SSL_free);
@@ -215,9 +217,9 @@ std::optional<byte_stream> tls_context::open(int fd, const std::string& server_n
 }
 
 std::optional<std::int64_t> tls_context::certificate_not_after() const {
-    const std::lock_guard lock(mutex_);
-    if (!context_) return std::nullopt;
-    const auto* const certificate = SSL_CTX_get0_certificate(context_.get());
+    const auto context = current();
+    if (!context) return std::nullopt;
+    const auto* const certificate = SSL_CTX_get0_certificate(context.get());
     if (certificate == nullptr) return std::nullopt;
     std::tm utc{};
     if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &utc) != 1) return std::nullopt;

@@ -50,10 +50,13 @@ public:
     const tls_files& files() const noexcept { return files_; }
 
 private:
-    tls_files files_;
-    mutable std::mutex mutex_;
-    std::shared_ptr<ssl_ctx_st> context_;
+    std::shared_ptr<ssl_ctx_st> current() const;
+
+    const tls_files files_;
+    std::mutex reload_mutex_;  // around reload, so that reading files holds up no connection
     std::vector<std::string> identities_;
+    mutable std::mutex mutex_;  // around context_
+    std::shared_ptr<ssl_ctx_st> context_;
 };
 
 /// What a verified peer certificate says.

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
 #include <istream>
 #include <streambuf>
 
@@ -156,8 +157,10 @@ private:
         std::vector<const member*> sorted;
         sorted.reserve(members.size());
         for (const auto& m : members) sorted.push_back(&m);
-        std::stable_sort(sorted.begin(), sorted.end(), [](const member* a, const member* b) {
-            return a->key < b->key;
+        // The later of two equal keys is the one reported: ties keep the order of the text.
+        std::sort(sorted.begin(), sorted.end(), [](const member* a, const member* b) {
+            const auto order = a->key.compare(b->key);
+            return order != 0 ? order < 0 : std::less<>{}(a, b);
         });
         for (std::size_t i = 1; i < sorted.size(); ++i) {
             if (sorted[i]->key != sorted[i - 1]->key) continue;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <tuple>
 
 namespace pgw::spec {
 
@@ -353,8 +354,9 @@ read_result read_gateway(std::string_view text) {
         r.problems.push_back(std::move(p));
     }
     if (r.problems.empty()) return result;
-    std::stable_sort(r.problems.begin(), r.problems.end(), [](const problem& a, const problem& b) {
-        return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+    std::sort(r.problems.begin(), r.problems.end(), [](const problem& a, const problem& b) {
+        return std::tie(a.line, a.column, a.path, a.text) <
+               std::tie(b.line, b.column, b.path, b.text);
     });
     return std::move(r.problems);
 }

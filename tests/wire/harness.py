@@ -81,12 +81,13 @@ def generic_upstream(port, **more):
 class Worker:
     """One gateway-worker process with free ports. Use as a context manager: leaving it checks a clean drain."""
 
-    def __init__(self, upstream=None, listeners=None, secrets=None, nofile=None, document=None, **spec):
+    def __init__(self, upstream=None, listeners=None, secrets=None, nofile=None, document=None, environment=None, **spec):
         self.port, self.admin_port = free_port(), free_port()
         self.folder = tempfile.mkdtemp(prefix="pgw-worker-")
         self.document = document or manifest(self.port, self.admin_port, upstream, listeners, **spec)
         self.secrets = secrets
         self.nofile = nofile
+        self.environment = environment
         self.process = None
         self.clean = True
 
@@ -105,7 +106,12 @@ class Worker:
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (self.nofile, self.nofile))) if self.nofile else None
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=limit
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=limit,
+                env={**os.environ, **(self.environment or {})},
             )
         return self
 

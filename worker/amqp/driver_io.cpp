@@ -116,6 +116,9 @@ void driver_io::read_some() {
             case net::io_status::want_write:
                 return wait_write();
             case net::io_status::closed:
+                // Proton turns a refused SASL outcome into its error only when it next produces
+                // output; without that the error would be the bare end of the stream.
+                pn_transport_pending(driver_.transport);
                 pn_connection_driver_read_close(&driver_);
                 return dispatch();
             case net::io_status::failed:

@@ -39,7 +39,7 @@ send_status sender_link::try_send(base::bytes_view message, std::uint64_t token)
     }
     if (!has_room()) {
         wants_sendable_ = true;
-        host_->await_room(*this);
+        await_room();
         return send_status::window_full;
     }
     const auto tag = next_tag_++;
@@ -208,9 +208,19 @@ void sender_link::fail(error_text error, base::time_point now, std::uint32_t ran
 
 void sender_link::notify_sendable() {
     if (phase_ != phase::attached || events_ == nullptr || pn_link_credit(link_) <= 0) return;
-    if (!has_room()) return host_->await_room(*this);
+    if (!has_room()) return await_room();
     wants_sendable_ = false;
     events_->on_sendable();
+}
+
+void sender_link::await_room() {
+    if (std::exchange(awaits_room_, true)) return;
+    host_->await_room(*this);
+}
+
+void sender_link::on_flushed() {
+    awaits_room_ = false;
+    if (wants_sendable_) notify_sendable();
 }
 
 void sender_link::begin_close() {

@@ -26,6 +26,7 @@ struct session_slot {
 class sender_host {
 public:
     virtual void mark() = 0;
+    /// Calls link.on_flushed() once, after the next write.
     virtual void await_room(sender_link& link) = 0;
     /// The peer broke the protocol in a way Proton does not notice.
     virtual void protocol_error(std::string_view description) = 0;
@@ -71,8 +72,9 @@ public:
     void on_connection_lost(const error_text& error);
     /// The attach is not possible now.
     void fail(error_text error, base::time_point now, std::uint32_t random);
-    /// Tells the user that it may send, if it waits for that and it is so.
+    /// Tells the user that it may send, if it is so.
     void notify_sendable();
+    void on_flushed();  ///< After await_room: there may be room now.
     void begin_close();  ///< Detaches, for an orderly close of the connection.
     void orphan();       ///< The uplink goes.
 
@@ -84,6 +86,7 @@ public:
 
 private:
     bool has_room() const;
+    void await_room();
     /// Drops the link object; tells the user if it had anything to lose.
     void lose(const error_text& error, bool connection_gone);
     void report_credit(int credit);
@@ -102,6 +105,7 @@ private:
     int reported_credit_ = 0;
     phase phase_ = phase::detached;
     bool wants_sendable_ = true;
+    bool awaits_room_ = false;  ///< The uplink has it on its list.
     error_text error_;
 };
 

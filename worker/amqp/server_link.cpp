@@ -70,7 +70,6 @@ bool server_link_impl::send(base::bytes_view message, std::uint64_t token, bool 
     if (!has_room()) {
         if (!waits_for_room_) ++connection_.waiting_for_room_;
         waits_for_room_ = true;
-        connection_.mark();
         return false;
     }
     const auto tag = next_tag_++;

@@ -307,22 +307,20 @@ std::string uplink_connection::link_name() {
 void uplink_connection::on_flushed() {
     if (waiting_for_room_.empty()) return;
     const auto waiting = std::exchange(waiting_for_room_, {});
-    for (const auto& sender : waiting) {
-        if (sender->slot() != nullptr) sender->notify_sendable();
-    }
+    for (const auto& sender : waiting) sender->on_flushed();
 }
 
 void uplink_connection::on_finished(const error_text& error) {
     const auto cause = close_error_.empty() ? error : close_error_;
     if (open_ || metrics_.connected.value() != 0) metrics_.connected.set(0);
     open_ = false;
-    waiting_for_room_.clear();
     context_.wheel.cancel(attach_timer_);
     last_error_ = cause.joined();
     // Proton's objects live until the end of this call: senders may count what is unsettled.
     const auto io = std::exchange(io_, nullptr);
     const auto senders = senders_;
     for (const auto& sender : senders) sender->on_connection_lost(cause);
+    for (const auto& sender : std::exchange(waiting_for_room_, {})) sender->on_flushed();
     slots_.clear();
     events_.on_gone(cause);
 }
@@ -332,8 +330,9 @@ void uplink_connection::mark() {
 }
 
 void uplink_connection::await_room(sender_link& link) {
+    // No mark: what fills the session is waiting for the socket or for the peer's window, and
+    // either ends in a flush.
     waiting_for_room_.push_back(link.shared_from_this());
-    mark();
 }
 
 void uplink_connection::protocol_error(std::string_view description) {

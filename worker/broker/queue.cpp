@@ -21,8 +21,7 @@ queue::~queue() {
 bool queue::push(stored_message message) {
     const auto cost = message.cost();
     if (bytes_ + cost > max_bytes_) return false;
-    average_cost_ += cost / 8;
-    average_cost_ -= average_cost_ / 8;
+    usual_cost_ = std::max<std::uint64_t>(cost, usual_cost_ - usual_cost_ / 16);
     message.sequence = next_sequence_++;
     bytes_ += cost;
     metrics_.messages.add(1);
@@ -146,7 +145,7 @@ void queue::drop(const stored_message& message) {
 
 std::uint32_t queue::credit_target() const noexcept {
     const auto room = max_bytes_ > bytes_ ? max_bytes_ - bytes_ : 0;
-    const auto share = room / (average_cost_ * std::max<std::size_t>(producers_.size(), 1));
+    const auto share = room / (usual_cost_ * std::max<std::size_t>(producers_.size(), 1));
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(share, credit_window));
 }
 

@@ -67,7 +67,8 @@ private:
     broker_metrics& metrics_;
     std::deque<stored_message> ready_;
     std::uint64_t bytes_ = 0;  ///< Waiting and unsettled.
-    std::uint64_t average_cost_ = 512;
+    /// What the next message may well cost: the largest lately. Credit is a promise of room.
+    std::uint64_t usual_cost_ = 4096;
     std::uint64_t next_sequence_ = 1;
     std::vector<consumer*> consumers_;
     std::size_t turn_ = 0;  ///< The consumer to ask next.

@@ -8,10 +8,9 @@ namespace {
 
 /// How long the last bytes of a closing connection may take to leave.
 constexpr base::milliseconds linger{2000};
-/// A device's answers are small; a buffer that grew beyond this is not kept by an idle connection.
-constexpr std::size_t idle_capacity = 1024;
 /// Read per readiness: enough to batch, few enough to be fair.
 constexpr std::size_t read_size = 64 << 10;
+constexpr int discards_per_turn = 4;
 
 }  // namespace
 
@@ -186,7 +185,7 @@ void connection::flush() {
     }
     if (state_ != state::open && state_ != state::finishing) return;
     write();
-    if (state_ != state::open) return;
+    if (state_ == state::closed) return;
     if (session_->phase() == session::session_phase::closing) {
         finish();
         return;
@@ -224,22 +223,49 @@ void connection::write() {
         break;
     }
     if (state_ == state::closed) return;
-    if (written_ == output.size()) {
-        output.clear();
-        if (output.capacity() > idle_capacity) output.shrink_to_fit();
-    } else {
-        output.erase(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(written_));
-    }
+    if (written_ == 0) return;
+    output.erase(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(written_));
     written_ = 0;
+    session_->on_written(host_.loop().time().now);
 }
 
-// The session is over: what it still has to say leaves, then the socket closes.
+// The session is over: what it still has to say leaves, then the socket closes. Closing with unread
+// input would reset the connection and could destroy the last answer on its way, so the peer gets a
+// moment to close first.
 void connection::finish() {
     if (state_ == state::open) {
         state_ = state::finishing;
         host_.loop().wheel().arm(*this, host_.loop().time().now + linger);
     }
-    if (session_->output().empty()) drop();
+    if (!session_->output().empty()) return;
+    const bool peer_is_done = session_->cause() == session::close_cause::client_disconnect ||
+                              session_->cause() == session::close_cause::transport_closed;
+    if (peer_is_done) {
+        drop();
+    } else if (!shut_) {
+        shut_ = true;
+        stream_.shutdown();
+        discard();
+    }
+}
+
+void connection::discard() {
+    for (int reads = 0;; ++reads) {
+        const auto result = stream_.read(host_.scratch());
+        switch (result.status) {
+            case net::io_status::ok:
+                if (reads < discards_per_turn) continue;
+                [[fallthrough]];
+            case net::io_status::want_read:
+            case net::io_status::want_write:
+                want_read();
+                return;
+            case net::io_status::closed:
+            case net::io_status::failed:
+                drop();
+                return;
+        }
+    }
 }
 
 void connection::drop() {
@@ -321,7 +347,11 @@ void connection::want_read() {
             if (state_ == state::handshaking) {
                 handshake();
             } else if (state_ == state::finishing) {
-                on_session_changed();
+                if (shut_) {
+                    discard();
+                } else {
+                    on_session_changed();
+                }
             } else {
                 read();
             }

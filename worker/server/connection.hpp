@@ -92,6 +92,7 @@ private:
     void keep(base::bytes_view bytes);
     void write();
     void finish();
+    void discard();
     void drop();
     void want_read();
     void want_write();
@@ -111,6 +112,7 @@ private:
     bool writing_ = false;
     bool waited_ = false;  ///< input_ holds what a paused session did not take.
     bool pending_connect_;
+    bool shut_ = false;  ///< Our side of the socket is shut down.
     bool moved_away_ = false;
     bool told_to_drain_ = false;
 };

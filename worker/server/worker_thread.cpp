@@ -31,9 +31,7 @@ worker_thread::worker_thread(fleet& fleet, std::size_t index, std::vector<int> s
         auto settings = shared;
         settings.container_id += "-" + std::to_string(index);
         auto& metrics = uplink_metrics_[name];
-        uplinks_[name] = amqp::make_uplink(
-            engine, std::move(settings), metrics, log_
-        );
+        uplinks_[name] = amqp::make_uplink(engine, std::move(settings), metrics, log_);
     }
     publisher_ = std::make_unique<bridge::core_publisher>(
         fleet.gateway,
@@ -223,19 +221,21 @@ void worker_thread::advance_drain(base::time_point now) {
     loop_.stop();
 }
 
+// In place: a steady state allocates nothing.
 void worker_thread::publish_report() {
-    thread_report report;
-    report.clients = session_metrics_.connected.value();
-    report.in_flight = publisher_->in_flight();
-    for (const auto& [name, uplink] : uplinks_) {
-        auto error = uplink->last_error();
-        if (error.empty()) error = publisher_->link_error(name);
-        report.upstreams.push_back(
-            {name, uplink->state(), publisher_->links_ready(name), std::move(error)}
-        );
-    }
     const std::lock_guard lock(report_mutex_);
-    report_ = std::move(report);
+    report_.clients = session_metrics_.connected.value();
+    report_.in_flight = publisher_->in_flight();
+    report_.upstreams.resize(uplinks_.size());
+    std::size_t i = 0;
+    for (const auto& [name, uplink] : uplinks_) {
+        auto& upstream = report_.upstreams[i++];
+        if (upstream.upstream.empty()) upstream.upstream = name;
+        upstream.state = uplink->state();
+        upstream.links_ready = publisher_->links_ready(name);
+        upstream.error = uplink->last_error();
+        if (upstream.error.empty()) upstream.error = publisher_->link_error(name);
+    }
 }
 
 // An id that is at home here, so that the connection need not move.
