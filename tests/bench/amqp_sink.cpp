@@ -20,12 +20,15 @@ namespace pgw::bench {
 class amqp_sink::connection final : public event_handler {
 public:
     connection(amqp_sink& sink, int descriptor) : sink_(sink), descriptor_(descriptor) {
+        const bool client = !sink.options_.source.empty();
         pn_connection_driver_init(&driver_, nullptr, nullptr);
-        pn_transport_set_server(driver_.transport);
+        if (!client) pn_transport_set_server(driver_.transport);
         pn_transport_set_max_frame(driver_.transport, 65536);
-        pn_sasl_allowed_mechs(pn_sasl(driver_.transport), "ANONYMOUS PLAIN");
+        pn_sasl_allowed_mechs(pn_sasl(driver_.transport), client ? "ANONYMOUS" : "ANONYMOUS PLAIN");
         pn_connection_set_container(driver_.connection, "pgw-sink");
-        sink_.poller_.add(descriptor_, EPOLLIN, *this);
+        if (client) subscribe();
+        sink_.poller_.add(descriptor_, client ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
+        watching_writable_ = client;
     }
 
     ~connection() override {
@@ -65,6 +68,18 @@ public:
     }
 
 private:
+    void subscribe() {
+        pn_connection_open(driver_.connection);
+        pn_session_t* session = pn_session(driver_.connection);
+        pn_session_open(session);
+        pn_link_t* link = pn_receiver(session, "pgw-sink");
+        pn_terminus_set_address(pn_link_source(link), sink_.options_.source.c_str());
+        pn_data_t* capabilities = pn_terminus_capabilities(pn_link_source(link));
+        pn_data_put_symbol(capabilities, pn_bytes(5, "topic"));
+        pn_link_open(link);
+        pn_link_flow(link, sink_.options_.credit);
+    }
+
     void read() {
         for (int round = 0; round < 16; ++round) {
             const pn_rwbytes_t space = pn_connection_driver_read_buffer(&driver_);
@@ -114,6 +129,10 @@ private:
     }
 
     void on_attach(pn_link_t* link) {
+        if ((pn_link_state(link) & PN_LOCAL_ACTIVE) != 0) {  // Ours, answered.
+            links_.push_back(link);
+            return;
+        }
         pn_terminus_copy(pn_link_source(link), pn_link_remote_source(link));
         pn_terminus_copy(pn_link_target(link), pn_link_remote_target(link));
         pn_link_open(link);
@@ -165,14 +184,20 @@ private:
 
 amqp_sink::amqp_sink(poller& poller, sink_options options, payload_handler on_payload)
     : poller_(poller),
-      options_(options),
+      options_(std::move(options)),
       on_payload_(std::move(on_payload)),
-      listener_(listen_on(options.port)) {
-    poller_.add(listener_, EPOLLIN, *this);
+      listener_(options_.source.empty() ? listen_on(options_.port) : -1) {
+    if (listener_ >= 0) {
+        poller_.add(listener_, EPOLLIN, *this);
+        return;
+    }
+    const int descriptor = start_connect("127.0.0.1", options_.port);
+    connections_.push_back(std::make_unique<connection>(*this, descriptor));
 }
 
 amqp_sink::~amqp_sink() {
     connections_.clear();
+    if (listener_ < 0) return;
     poller_.remove(listener_, *this);
     close(listener_);
 }
@@ -182,6 +207,12 @@ void amqp_sink::on_ready(std::uint32_t /*events*/) {
          descriptor = accept_from(listener_)) {
         connections_.push_back(std::make_unique<connection>(*this, descriptor));
     }
+}
+
+bool amqp_sink::attached() const noexcept {
+    return std::any_of(connections_.begin(), connections_.end(), [](const auto& peer) {
+        return peer->has_link();
+    });
 }
 
 void amqp_sink::end_turn(std::uint64_t now) {

@@ -10,18 +10,21 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace pgw::bench {
 
 struct sink_options {
-    std::uint16_t port = 5673;
+    std::uint16_t port = 5673;  ///< To listen on; with `source`, to connect to.
+    std::string source;       ///< Not empty: be a client that receives from this topic of a broker.
     int credit = 5000;        ///< Per link; topped up when half of it is used.
     std::uint64_t rate = 0;   ///< Not 0: credit for this many messages a second over all links.
     std::size_t payload = 0;  ///< Size of every payload; not 0: on_payload sees each one.
 };
 
-/// Accepts every connection and every link. SASL ANONYMOUS and PLAIN pass with any credentials.
+/// Accepts every connection and every link, or is a broker's consumer. SASL ANONYMOUS and PLAIN
+/// pass with any credentials.
 class amqp_sink final : public event_handler {
 public:
     using payload_handler = std::function<void(std::span<const char>)>;
@@ -35,7 +38,7 @@ public:
 
     std::uint64_t received() const noexcept { return received_; }
     std::uint64_t unsettled() const noexcept { return unsettled_; }
-    std::size_t connections() const noexcept { return connections_.size(); }
+    bool attached() const noexcept;  ///< There is a link to receive on.
 
 private:
     class connection;

@@ -18,7 +18,8 @@ namespace {
         "    [--clients N] [--window N] [--qos 0|1] [--size BYTES] [--topic T with {n}] [--rate "
         "N]\n"
         "    [--warmup S] [--seconds S] [--connecting N] [--baseline N] [--sink-port N]\n"
-        "    [--sink-credit N] [--sink-rate N] [--subscribe FILTER] [--server PID] [--tls]\n"
+        "    [--sink-source TOPIC] [--sink-credit N] [--sink-rate N] [--subscribe FILTER] "
+        "[--server PID] [--tls]\n"
         "    [--free-run]\n",
         stderr
     );
@@ -62,6 +63,7 @@ load_options parse_load_options(int argc, char** argv) {
         {"--connecting", [&](const auto& v) { o.connecting = number<std::uint32_t>(v); }},
         {"--baseline", [&](const auto& v) { o.baseline = number<std::uint32_t>(v); }},
         {"--sink-port", [&](const auto& v) { o.sink_port = number<std::uint16_t>(v); }},
+        {"--sink-source", [&](const auto& v) { o.sink_source = v; }},
         {"--sink-credit", [&](const auto& v) { o.sink_credit = number<int>(v); }},
         {"--sink-rate", [&](const auto& v) { o.sink_rate = number<std::uint64_t>(v); }},
         {"--subscribe", [&](const auto& v) { o.subscribe = v; }},

@@ -31,6 +31,7 @@ struct load_options {
     std::uint32_t connecting = 50;  ///< How many connects are under way at once.
     std::uint32_t baseline = 100;   ///< Connections at the first memory sample (idle).
     std::uint16_t sink_port = 0;    ///< Not 0: also be the AMQP peer, listening there.
+    std::string sink_source;  ///< Not empty: connect to sink_port and receive from this topic.
     int sink_credit = 5000;
     std::uint64_t sink_rate = 0;
     std::string subscribe;  ///< Not empty: also be a subscriber to this filter.

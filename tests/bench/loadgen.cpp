@@ -81,11 +81,12 @@ private:
         if (options_.sink_port != 0) {
             sink_options sink;
             sink.port = options_.sink_port;
+            sink.source = options_.sink_source;
             sink.credit = options_.sink_credit;
             sink.rate = options_.sink_rate;
             sink.payload = options_.size;
             sink_ = std::make_unique<amqp_sink>(loop_, sink, consumed);
-            wait_until([this] { return sink_->connections() != 0; }, "an AMQP connection");
+            wait_until([this] { return sink_->attached(); }, "an AMQP link");
         }
         if (!options_.subscribe.empty()) {
             subscriber_ =

@@ -53,12 +53,14 @@ def fetch():
 
 class Artemis:
     """One broker with a durable queue on disk. AMQP on `port`, AMQP over TLS on `tls_port`; SASL PLAIN with
-    USER and PASSWORD; `anonymous` also lets clients in without."""
+    USER and PASSWORD; `anonymous` also lets clients in without. `mqtt_port` adds Artemis' own MQTT."""
 
-    def __init__(self, anonymous=True):
+    def __init__(self, anonymous=True, mqtt_port=None, java_args="-Xms128M -Xmx512M"):
         fetch()
         self.folder = tempfile.mkdtemp(prefix="pgw-artemis-")
         self.port, self.tls_port = harness.free_port(), harness.free_port()
+        self.mqtt_port = mqtt_port
+        self.java_args = java_args  # None: the distribution's own.
         self.instance = os.path.join(self.folder, "broker")
         self.process = None
         subprocess.run(
@@ -93,7 +95,10 @@ class Artemis:
             f"tcp://127.0.0.1:{self.tls_port}?protocols=AMQP;sslEnabled=true;keyStoreType=PKCS12;"
             f"keyStorePath={self.keystore};keyStorePassword=changeit"
         )
-        acceptors = f'<acceptors><acceptor name="amqp">{plain}</acceptor><acceptor name="amqps">{tls}</acceptor></acceptors>'
+        acceptors = f'<acceptor name="amqp">{plain}</acceptor><acceptor name="amqps">{tls}</acceptor>'
+        if self.mqtt_port:
+            acceptors += f'<acceptor name="mqtt">tcp://127.0.0.1:{self.mqtt_port}?protocols=MQTT</acceptor>'
+        acceptors = f"<acceptors>{acceptors}</acceptors>"
         text = re.sub(r"<acceptors>.*?</acceptors>", lambda _: acceptors, text, flags=re.S)
         queue = f'<address name="{QUEUE}"><anycast><queue name="{QUEUE}"><durable>true</durable></queue></anycast></address>'
         text = text.replace("<addresses>", "<addresses>" + queue, 1)
@@ -101,7 +106,7 @@ class Artemis:
             file.write(text)
 
     def start(self, seconds=60):
-        environment = dict(os.environ, JAVA_ARGS="-Xms128M -Xmx512M")
+        environment = dict(os.environ, **({"JAVA_ARGS": self.java_args} if self.java_args else {}))
         with open(os.path.join(self.folder, "log"), "ab") as log:
             # A session of its own: the start script's java must go with it.
             self.process = subprocess.Popen(

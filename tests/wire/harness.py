@@ -84,7 +84,8 @@ class Worker:
     def __init__(self, upstream=None, listeners=None, secrets=None, nofile=None, document=None, environment=None, **spec):
         self.port, self.admin_port = free_port(), free_port()
         self.folder = tempfile.mkdtemp(prefix="pgw-worker-")
-        self.document = document if document is not None else manifest(self.port, self.admin_port, upstream, listeners, **spec)
+        made = manifest(self.port, self.admin_port, upstream, listeners, **spec)
+        self.document = made if document is None else document
         self.secrets = secrets
         self.nofile = nofile
         self.environment = environment
