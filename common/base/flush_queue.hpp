@@ -11,6 +11,8 @@ namespace pgw::base {
 class flushable : private list_link<flushable> {
 public:
     flushable() = default;
+    flushable(const flushable&) = delete;
+    flushable& operator=(const flushable&) = delete;
     virtual ~flushable() {
         if (marked()) intrusive_list<flushable>::unlink(*this);
     }

@@ -8,16 +8,13 @@ template <class T>
 class intrusive_list;
 
 /// The two pointers an element carries. Derive T from it (privately, with intrusive_list<T> as a
-/// friend). The element must be unlinked before it is destroyed.
+/// friend) and forbid copies of T. The element must be unlinked before it is destroyed.
 template <class T>
 class list_link {
-public:
-    list_link() noexcept = default;
-    list_link(const list_link&) = delete;
-    list_link& operator=(const list_link&) = delete;
-
-private:
+    friend T;
     friend class intrusive_list<T>;
+    list_link() noexcept = default;
+
     list_link* next_ = nullptr;
     list_link* previous_ = nullptr;
 };

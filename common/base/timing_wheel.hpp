@@ -17,6 +17,8 @@ class timing_wheel;
 class wheel_timer : private list_link<wheel_timer> {
 public:
     wheel_timer() = default;
+    wheel_timer(const wheel_timer&) = delete;
+    wheel_timer& operator=(const wheel_timer&) = delete;
     virtual ~wheel_timer();
 
     virtual void on_timer(time_point now) = 0;

@@ -87,7 +87,12 @@ bool expect_text(reading& r, const node& n, const std::string& path) {
 // Stores the value if it obeys the rule.
 template <class Target, class Value, class Rule>
 void accept(
-    reading& r, const node& n, const std::string& path, Target& out, Value value, const Rule& rule
+    reading& r,
+    const node& n,
+    const std::string& path,
+    Target& out,
+    const Value& value,
+    const Rule& rule
 ) {
     if (auto text = violation(rule, value)) {
         r.report(path, std::move(*text), n.mark);

@@ -169,7 +169,7 @@ std::string print_size(std::uint64_t value) {
 }
 
 std::variant<endpoint, std::string> parse_endpoint(std::string_view text) {
-    const std::string shape = "is not amqp://host:port or amqps://host:port";
+    std::string shape = "is not amqp://host:port or amqps://host:port";
     endpoint result;
     if (text.starts_with("amqps://")) {
         result.tls = true;

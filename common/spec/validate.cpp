@@ -49,7 +49,11 @@ public:
             report(
                 out_,
                 below(path, "port"),
-                std::to_string(port) + " on " + address + " is taken by " + other_path
+                std::to_string(port)
+                    .append(" on ")
+                    .append(address)
+                    .append(" is taken by ")
+                    .append(other_path)
             );
             break;
         }
