@@ -1,6 +1,10 @@
 # The verbs. Each calls CMake or a script; `make help` lists them.
 JOBS ?= $(shell nproc)
 
+# One ccache serves every clone: paths are hashed relative to the clone.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := true
+
 .DEFAULT_GOAL := help
 .PHONY: help build test check soak fuzz bench demo
 

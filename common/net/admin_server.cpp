@@ -92,7 +92,10 @@ void log_end(const base::logger& log, const char* what, const std::exception_ptr
 
 }  // namespace
 
+// Accepts, and knows the connections that are open.
 struct admin_server::impl : std::enable_shared_from_this<impl> {
+    struct connection;
+
     impl(asio::io_context& context, admin_options o, admin_handlers h, base::logger l)
         : io(context),
           options(std::move(o)),
@@ -104,14 +107,7 @@ struct admin_server::impl : std::enable_shared_from_this<impl> {
     void listen();
     void stop();
     asio::awaitable<void> accept();
-    asio::awaitable<void> serve(tcp::socket socket);
-    asio::awaitable<bool> answer(
-        beast::tcp_stream& stream, beast::flat_buffer& buffer, bool is_local
-    );
-    asio::awaitable<bool> send(
-        beast::tcp_stream& stream, reply what, unsigned version, bool keep_alive, bool is_head
-    );
-    reply reply_to(const http::request<http::empty_body>& request, bool is_local) const;
+    void open(tcp::socket socket);
 
     asio::io_context& io;
     const admin_options options;
@@ -119,10 +115,24 @@ struct admin_server::impl : std::enable_shared_from_this<impl> {
     const base::logger log;
     tcp::acceptor acceptor;
     asio::steady_timer pause;
-    std::set<beast::tcp_stream*> streams;
-    std::uint32_t connections = 0;
+    std::set<connection*> connections;
     std::uint16_t port = 0;
     bool stopped = false;
+};
+
+struct admin_server::impl::connection {
+    connection(impl& i, tcp::socket socket, bool local)
+        : server(i), stream(std::move(socket)), is_local(local) {}
+
+    asio::awaitable<void> serve();
+    asio::awaitable<bool> answer();
+    asio::awaitable<bool> send(reply what, unsigned version, bool keep_alive, bool is_head);
+    reply reply_to(const http::request<http::empty_body>& request) const;
+
+    impl& server;
+    beast::tcp_stream stream;
+    beast::flat_buffer buffer{2 * header_limit};
+    const bool is_local;
 };
 
 void admin_server::impl::listen() {
@@ -158,7 +168,7 @@ void admin_server::impl::stop() {
     beast::error_code ignored;
     acceptor.close(ignored);
     pause.cancel();
-    for (auto* stream : streams) stream->socket().close(ignored);
+    for (auto* open : connections) open->stream.socket().close(ignored);
 }
 
 asio::awaitable<void> admin_server::impl::accept() {
@@ -173,66 +183,59 @@ asio::awaitable<void> admin_server::impl::accept() {
             co_await pause.async_wait(use_tuple);
             continue;
         }
-        if (connections >= options.max_connections) continue;  // closes it
-        ++connections;
-        asio::co_spawn(io, serve(std::move(socket)), [self](const std::exception_ptr& failure) {
-            --self->connections;
-            log_end(self->log, "admin connection ended", failure);
-        });
+        if (connections.size() < options.max_connections) open(std::move(socket));
     }
 }
 
-asio::awaitable<void> admin_server::impl::serve(tcp::socket socket) {
-    const auto self = shared_from_this();
+void admin_server::impl::open(tcp::socket socket) {
     beast::error_code error;
     const auto peer = socket.remote_endpoint(error);
-    if (error || stopped) co_return;
+    if (error) return;  // gone already
     socket.set_option(tcp::no_delay(true), error);
-    const bool is_local = is_loopback(peer.address());
-
-    beast::tcp_stream stream(std::move(socket));
-    struct registration {
-        impl& server;
-        beast::tcp_stream& stream;
-        registration(impl& i, beast::tcp_stream& s) : server(i), stream(s) {
-            server.streams.insert(&stream);
+    const auto opened =
+        std::make_shared<connection>(*this, std::move(socket), is_loopback(peer.address()));
+    connections.insert(opened.get());
+    asio::co_spawn(
+        io,
+        opened->serve(),
+        [self = shared_from_this(), opened](const std::exception_ptr& failure) {
+            self->connections.erase(opened.get());
+            log_end(self->log, "admin connection ended", failure);
         }
-        ~registration() { server.streams.erase(&stream); }
-        registration(const registration&) = delete;
-        registration& operator=(const registration&) = delete;
-    };
-    const registration registered(*this, stream);
-    beast::flat_buffer buffer(2 * header_limit);
+    );
+}
+
+asio::awaitable<void> admin_server::impl::connection::serve() {
     bool keep_alive = true;
-    while (keep_alive && !stopped) keep_alive = co_await answer(stream, buffer, is_local);
+    while (keep_alive && !server.stopped) keep_alive = co_await answer();
 
     // Unread input would turn the close into a reset, which may overtake the answer.
+    beast::error_code error;
     stream.socket().shutdown(tcp::socket::shutdown_send, error);
-    if (error || stopped) co_return;
+    if (error || server.stopped) co_return;
     stream.expires_after(linger_deadline);
     std::array<char, 4096> discarded;
     for (int i = 0; i < 64; ++i) {
         const auto [read_error, count] =
             co_await stream.async_read_some(asio::buffer(discarded), use_tuple);
-        if (read_error || count == 0) co_return;
+        if (read_error || count == 0) break;
     }
+    stream.socket().close(error);
 }
 
 // One request. False: the connection ends.
-asio::awaitable<bool> admin_server::impl::answer(
-    beast::tcp_stream& stream, beast::flat_buffer& buffer, bool is_local
-) {
+asio::awaitable<bool> admin_server::impl::connection::answer() {
     http::request_parser<http::empty_body> parser;
     parser.header_limit(header_limit);
     parser.body_limit(0);
     // One deadline for reading the request and writing the answer, however slowly bytes come.
     stream.expires_after(request_deadline);
     const auto [error, count] = co_await http::async_read_header(stream, buffer, parser, use_tuple);
-    if (stopped) co_return false;
+    if (server.stopped) co_return false;
     if (error) {
         if (is_malformed(error)) {
             reply refusal{.status = status_of(error), .body = "bad request\n"};
-            co_await send(stream, std::move(refusal), 11, false, false);
+            co_await send(std::move(refusal), 11, false, false);
         }
         co_return false;
     }
@@ -241,28 +244,28 @@ asio::awaitable<bool> admin_server::impl::answer(
     const bool keep_alive = !has_body && request.keep_alive();
     const bool is_head = request.method() == http::verb::head;
     auto what = has_body ? reply{.status = http::status::bad_request, .body = "no body expected\n"}
-                         : reply_to(request, is_local);
-    co_return co_await send(stream, std::move(what), request.version(), keep_alive, is_head);
+                         : reply_to(request);
+    co_return co_await send(std::move(what), request.version(), keep_alive, is_head);
 }
 
-reply admin_server::impl::reply_to(const http::request<http::empty_body>& request, bool is_local)
-    const {
+reply admin_server::impl::connection::reply_to(const http::request<http::empty_body>& request
+) const {
     if (request.method() != http::verb::get && request.method() != http::verb::head) {
         return {.status = http::status::method_not_allowed, .body = "GET and HEAD only\n"};
     }
     const std::string_view target(request.target().data(), request.target().size());
     const auto path = target.substr(0, target.find('?'));
     try {
-        return make_reply(handlers, path, is_local);
+        return make_reply(server.handlers, path, is_local);
     } catch (const std::exception& error) {
-        log.error("admin handler failed", {{"path", path}, {"error", error.what()}});
+        server.log.error("admin handler failed", {{"path", path}, {"error", error.what()}});
         return {.status = http::status::internal_server_error, .body = "internal error\n"};
     }
 }
 
 // Returns whether the connection can go on.
-asio::awaitable<bool> admin_server::impl::send(
-    beast::tcp_stream& stream, reply what, unsigned version, bool keep_alive, bool is_head
+asio::awaitable<bool> admin_server::impl::connection::send(
+    reply what, unsigned version, bool keep_alive, bool is_head
 ) {
     http::response<http::string_body> response(what.status, version);
     response.set(http::field::content_type, what.content_type);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
 #include <tuple>
 
 namespace pgw::spec {
@@ -18,10 +19,12 @@ namespace {
 // Problems so far, and the place of everything that was read.
 struct reading {
     std::vector<problem> problems;
+    std::set<std::string, std::less<>> faulty;  // the paths of the problems
     std::map<std::string, mark, std::less<>> places;
 
     void report(const std::string& path, std::string text, mark at) {
         problems.push_back({path, std::move(text), at.line, at.column});
+        faulty.insert(path);
     }
 };
 
@@ -288,6 +291,8 @@ private:
         if (belongs) return found;
         if constexpr (!std::is_same_v<Only, always>) {
             known_.push_back(info.name);
+            // Nobody knows to which alternative it belongs when the type could not be read.
+            if (r_.faulty.contains(below(path_, "type"))) return nullptr;
             r_.report(
                 path, "belongs to type " + std::string(enum_text(only.value)) + " only", found->mark
             );
@@ -310,19 +315,34 @@ void read_object(reading& r, const node& n, const std::string& path, T& out) {
     view.refuse_unknown();
 }
 
-// The place of a path, or of the nearest thing above it that stands in the manifest.
-mark place_of(const reading& r, std::string path) {
-    for (;;) {
-        if (const auto found = r.places.find(path); found != r.places.end()) return found->second;
-        const auto cut = path.find_last_of(".[");
-        if (cut == std::string::npos) return {};
-        path.resize(cut);
-    }
+// Shortens a path to what is above it: `a.b[1]` → `a.b` → `a`. False at the top.
+bool to_parent(std::string& path) {
+    const auto cut = path.find_last_of(".[");
+    if (cut == std::string::npos) return false;
+    path.resize(cut);
+    return true;
 }
 
-bool is_at_or_below(std::string_view path, std::string_view parent) {
-    return path.starts_with(parent) && (path.size() == parent.size() || parent.empty() ||
-                                        path[parent.size()] == '.' || path[parent.size()] == '[');
+// The place of a path, or of the nearest thing above it that stands in the manifest.
+mark place_of(const reading& r, std::string path) {
+    do {
+        if (const auto found = r.places.find(path); found != r.places.end()) return found->second;
+    } while (to_parent(path));
+    return {};
+}
+
+// Whether a rule that trips at `path` only repeats that something at, above or below it could not
+// be read. Much depends on what cannot be read when it is the type of a union.
+bool is_explained(const std::set<std::string, std::less<>>& unreadable, std::string path) {
+    for (const char* separator : {".", "["}) {
+        const auto prefix = path + separator;
+        const auto next = unreadable.lower_bound(prefix);
+        if (next != unreadable.end() && next->starts_with(prefix)) return true;
+    }
+    do {
+        if (unreadable.contains(path) || unreadable.contains(path + ".type")) return true;
+    } while (to_parent(path));
+    return unreadable.contains("");
 }
 
 read_result read_gateway(std::string_view text) {
@@ -338,16 +358,8 @@ read_result read_gateway(std::string_view text) {
 
     // What could not be read has its default now: a rule that trips over that would only repeat the
     // problem.
-    const auto unreadable = r.problems.size();
     for (auto& p : validate(result)) {
-        const auto reported = std::any_of(
-            r.problems.begin(),
-            r.problems.begin() + static_cast<std::ptrdiff_t>(unreadable),
-            [&](const problem& known) {
-                return is_at_or_below(p.path, known.path) || is_at_or_below(known.path, p.path);
-            }
-        );
-        if (reported) continue;
+        if (is_explained(r.faulty, p.path)) continue;
         const auto at = place_of(r, p.path);
         p.line = at.line;
         p.column = at.column;

@@ -59,6 +59,10 @@ private:
     base::bytes_view rest_;
 };
 
+/// Whether the value at the beginning of `bytes` is whole and nowhere nested deeper than `deepest`
+/// (at most 32): lists, maps and descriptors count. Arrays may hold simple values only.
+bool nesting_within(base::bytes_view bytes, int deepest) noexcept;
+
 /// One section of a message.
 struct section_view {
     section kind = section::data;

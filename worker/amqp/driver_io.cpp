@@ -105,6 +105,12 @@ void driver_io::read_some() {
         const auto result = stream_.read(std::as_writable_bytes(std::span(buffer.start, buffer.size)));
         switch (result.status) {
             case net::io_status::ok:
+                if (const auto problem = guard_.check(std::as_bytes(
+                        std::span(buffer.start, result.transferred)
+                    ));
+                    !problem.empty()) {
+                    return abort("amqp:connection:framing-error", problem);
+                }
                 pn_connection_driver_read_done(&driver_, result.transferred);
                 dispatch();
                 if (aborted_ || stalled_ || phase_ != phase::open) return;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/net/byte_stream.hpp"
+#include "worker/amqp/frame_guard.hpp"
 #include "worker/amqp/member_timer.hpp"
 #include "worker/amqp/proton.hpp"
 #include "worker/amqp/uplink.hpp"
@@ -76,6 +77,7 @@ private:
     engine_context context_;
     driver_events* events_;
     pn_connection_driver_t driver_{};
+    frame_guard guard_{max_frame_size};
     net::byte_stream stream_;
     boost::asio::posix::stream_descriptor descriptor_;
     member_timer<driver_io, &driver_io::on_timer> timer_{*this};

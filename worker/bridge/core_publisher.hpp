@@ -5,9 +5,9 @@
 #include "worker/bridge/route.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace pgw::bridge {
@@ -74,8 +74,9 @@ private:
     std::vector<route> routes_;
     std::vector<placed_lane> lanes_;
     std::vector<core_stream*> waiting_;  ///< Answered `blocked`, to be woken.
-    /// Closed streams with publications in flight, by client id.
-    std::unordered_map<std::string, core_stream*> lingering_;
+    /// Closed streams with publications in flight, by client id. Ordered, not hashed: devices
+    /// choose the keys.
+    std::map<std::string, core_stream*> lingering_;
     std::uint64_t keys_ = 0;
     expansion expansion_;
 };

@@ -50,7 +50,7 @@ struct publish {
     bool retain = false;
     std::uint16_t topic_levels = 0;  ///< Set by decoding; 0 for an empty topic.
     std::uint16_t packet_id = 0;     ///< 0 with QoS 0.
-    std::string_view topic{};          ///< Empty: the topic alias stands for it.
+    std::string_view topic{};        ///< Empty: the topic alias stands for it.
     base::bytes_view payload{};
     publish_properties properties{};
 };

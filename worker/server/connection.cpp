@@ -235,6 +235,7 @@ void connection::write() {
 void connection::finish() {
     if (state_ == state::open) {
         state_ = state::finishing;
+        session_->on_written(host_.loop().time().now);  // a Will leaves now
         host_.loop().wheel().arm(*this, host_.loop().time().now + linger);
     }
     if (!session_->output().empty()) return;

@@ -53,6 +53,27 @@ void enroll(base::metrics_registry& r, const session::session_metrics& m) {
         {},
         m.payload_bytes
     );
+    r.add(
+        "pgw_mqtt_publishes_too_deep_total",
+        "PUBLISH packets with too many topic levels.",
+        {},
+        m.publishes_too_deep
+    );
+    r.add(
+        "pgw_mqtt_qos0_refused_total",
+        "QoS 0 publications that were refused without a word.",
+        {},
+        m.qos0_refused
+    );
+    r.add(
+        "pgw_mqtt_wills_total",
+        "Wills, by what became of them.",
+        {{"result", "published"}},
+        m.wills_published
+    );
+    r.add(
+        "pgw_mqtt_wills_total", "Wills, by what became of them.", {{"result", "lost"}}, m.wills_lost
+    );
     for (std::size_t i = 1; i < session::close_cause_count; ++i) {
         r.add(
             "pgw_mqtt_closes_total",

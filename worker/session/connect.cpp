@@ -135,6 +135,9 @@ void client_session::accept(const mqtt::connect& packet, base::time_point now) {
         return finish(close_cause::packet_too_large);  // [MQTT-3.1.2-24]
     }
 
+    // Before anything else decodes into the shared buffers, which hold the Will's user properties.
+    if (packet.will) keep_will(packet);
+
     // [MQTT-3.1.4-3]: the older connection of the same client goes first, its Will with it.
     if (auto* older = services_.clients.find(client_id_)) {
         older->close(close_cause::taken_over, now);
@@ -151,7 +154,6 @@ void client_session::accept(const mqtt::connect& packet, base::time_point now) {
          .listener = listener_},
         v5()
     );
-    if (packet.will) keep_will(packet);
 }
 
 /// The Will is kept in the form in which it would have been published.

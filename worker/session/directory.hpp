@@ -4,15 +4,15 @@
 
 #include "worker/session/session.hpp"
 
+#include <map>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace pgw::session {
 
 struct directory::impl {
-    /// The keys are the sessions' own client ids.
-    std::unordered_map<std::string_view, client_session*> by_id;
+    /// The keys are the sessions' own client ids. Ordered, not hashed: devices choose the keys.
+    std::map<std::string_view, client_session*> by_id;
     mqtt::decode_buffers buffers;
     std::vector<bridge::property> properties;
 };

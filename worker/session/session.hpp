@@ -124,17 +124,18 @@ first_packet peek(base::bytes_view bytes, const spec::limits& limits);
 /// Longer client identifiers are refused (0x85, in 3.x 0x02).
 inline constexpr std::size_t max_client_id_size = 1024;
 /// With more output than this waiting, input is no longer consumed.
-inline constexpr std::size_t max_output_size = 64 * 1024;
+inline constexpr std::size_t max_output_size = 65'536;
 
 class client_session final : private bridge::publication_sink {
 public:
+    /// `now`: when the connection was accepted; connect_timeout runs from there.
     client_session(
         services& services,
         transport& transport,
         std::string_view listener_name,
         base::time_point now
     );
-    ~client_session();
+    virtual ~client_session();
     client_session(const client_session&) = delete;
     client_session& operator=(const client_session&) = delete;
 

@@ -17,8 +17,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             if (frame.status != mqtt::frame_status::complete) break;
             const mqtt::decode_limits limits{.max_user_properties = 8, .max_filters = 8};
             const auto packet = mqtt::decode(frame, version, limits, buffers);
+            mqtt::answer_form(frame.body);
             out.clear();
             if (packet && mqtt::encode(*packet, version, out) != mqtt::errc::ok) std::abort();
+            if (!packet && mqtt::name(mqtt::to_reason(packet.error())) == "unknown") std::abort();
+            if (!packet && *mqtt::describe(packet.error()) == 0) std::abort();
             rest = rest.subspan(frame.total);
         }
     }

@@ -311,6 +311,23 @@ TEST_F(connecting, will_is_published_after_protocol_error_and_keep_alive_timeout
     EXPECT_EQ(context.publisher.publications[2].client_id, "w");
 }
 
+TEST_F(connecting, will_is_not_mixed_up_with_that_of_the_connection_taken_over) {
+    const mqtt::user_property older_list[] = {{"old", "1"}, {"old", "2"}};
+    const mqtt::user_property newer_list[] = {{"new", "1"}, {"new", "2"}};
+    auto packet = with_will(mqtt::qos::at_most_once);
+    packet.will->properties.user_properties = older_list;
+    peer older(context);
+    older.connect(packet);
+    packet.will->properties.user_properties = newer_list;
+    peer newer(context);
+    newer.connect(packet);
+    newer.session().on_transport_closed(context.now);
+    ASSERT_EQ(context.publisher.publications.size(), 2u);
+    EXPECT_EQ(context.publisher.publications[0].properties[0].first, "old");
+    EXPECT_EQ(context.publisher.publications[1].properties[0].first, "new");
+    EXPECT_EQ(context.publisher.publications[1].properties[1].second, "2");
+}
+
 TEST_F(connecting, will_without_room_is_lost_and_counted) {
     context.publisher.usual = bridge::submit_status::blocked;
     peer client(context);

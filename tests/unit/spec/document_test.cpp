@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace {
 
 using namespace std::string_literals;
@@ -105,6 +107,23 @@ TEST(document, large_hostile_inputs_are_answered) {
         SCOPED_TRACE(unit);
         EXPECT_NE(problems_of(repeated(unit, 1 << 20)), "");
     }
+}
+
+// Problems by the ten thousand, of reading and of rules.
+TEST(document, manifest_full_of_problems_is_answered) {
+    std::string properties;
+    for (int i = 0; i < 60; ++i) properties += "p" + std::to_string(i) + ": \"{x}\", ";
+    std::string routes;
+    for (int i = 0; i < 500; ++i) {
+        routes +=
+            "{name: r, nonsense: 1, onRefused: {type: Discard, deadLetter: {}}, match: {topic: a}, "
+            "to: {upstream: up, address: t, properties: {" +
+            properties + "}}}, ";
+    }
+    pgw::test::manifest m;
+    m.routes = "{publish: [" + routes + "]}";
+    const auto problems = problems_of(m.text());
+    EXPECT_GT(std::count(problems.begin(), problems.end(), '\n'), 30'000);
 }
 
 }  // namespace

@@ -158,6 +158,16 @@ TEST(read_manifest, all_problems_are_reported_at_once_in_the_order_of_the_text) 
     );
 }
 
+TEST(read_manifest, mistyped_union_type_is_one_problem) {
+    manifest m;
+    m.upstreams = "[{name: up, type: Embeded, embedded: {port: 5672}}]";
+    EXPECT_EQ(
+        problems_of(m.text()),
+        "spec.upstreams[0].type: 'Embeded' is not one of Embedded, Generic, Artemis, RabbitMQ; did "
+        "you mean 'Embedded'? (line 7, column 32)\n"
+    );
+}
+
 struct fault {
     std::string name;
     manifest input;
