@@ -7,7 +7,7 @@ least 500 publishes are unacknowledged. Every PUBACK is written to a log file wh
 what is unacknowledged again with DUP. In the end python-proton drains the queue, and every payload of the log must be
 there with its checksum.
 
-usage: tests/faults/kill_restart.py [--messages N] [--seed N] [--clients N] [--window N]
+usage: tests/faults/kill_restart.py [--messages N] [--seed N] [--clients N] [--window N] | --self-test
 """
 
 import argparse
@@ -242,7 +242,23 @@ def judge(log_path, bodies):
     return sorted(acknowledged - seen), damaged, duplicates, disorder
 
 
+def self_test():
+    """The judge sees a loss, damage, a duplicate and a wrong order."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pubacks") as log:
+        log.write("".join(f"1 {sequence}\n" for sequence in range(4)))
+        log.flush()
+        whole = [make_payload(1, sequence) for sequence in range(4)]
+        damaged = whole[3][:-5] + bytes([whole[3][-5] ^ 1]) + whole[3][-4:]
+        assert judge(log.name, whole) == ([], 0, 0, 0)
+        assert judge(log.name, whole[:3]) == ([(1, 3)], 0, 0, 0)
+        assert judge(log.name, [*whole[:3], damaged]) == ([(1, 3)], 1, 0, 0)
+        assert judge(log.name, [*whole, whole[0]]) == ([], 0, 1, 0)
+        assert judge(log.name, [whole[1], whole[0], *whole[2:]]) == ([], 0, 0, 1)
+
+
 def main():
+    if "--self-test" in sys.argv:
+        return self_test()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--messages", type=int, default=5000)
     parser.add_argument("--clients", type=int, default=50)
