@@ -1,0 +1,92 @@
+// What is stopped before Proton sees it.
+#include "worker/amqp/frame_guard.hpp"
+
+#include "worker/amqp/encoding.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+namespace pgw::amqp {
+namespace {
+
+using namespace std::string_literals;
+
+std::string frame(const std::string& performative, std::uint8_t channel = 0) {
+    const auto size = static_cast<std::uint32_t>(performative.size() + 8);
+    std::string out;
+    for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(size >> shift));
+    return out + "\x02\x00\x00"s + static_cast<char>(channel) + performative;
+}
+
+std::string described_list(std::uint8_t code, const std::string& fields, std::uint8_t count) {
+    return "\x00\x53"s + static_cast<char>(code) + "\xc0" +
+           static_cast<char>(fields.size() + 1) + static_cast<char>(count) + fields;
+}
+
+std::string transfer(std::uint8_t handle, bool with_id, bool more, std::uint8_t channel = 0) {
+    std::string fields = "\x52"s + static_cast<char>(handle);
+    fields += with_id ? "\x52\x07"s : "\x40"s;
+    fields += "\xa0\x01t\x43\x42"s + (more ? "\x41" : "\x42");
+    return frame(described_list(0x14, fields, 6) + "\x00\x53\x75\xa0\x01x"s, channel);
+}
+
+std::string attach(std::uint8_t handle) {
+    return frame(described_list(0x12, "\xa1\x01n\x52"s + static_cast<char>(handle) + "\x42", 3));
+}
+
+std::string detach(std::uint8_t handle) {
+    return frame(described_list(0x16, "\x52"s + static_cast<char>(handle) + "\x41", 2));
+}
+
+const std::string protocol = "AMQP\x00\x01\x00\x00"s;
+
+/// The verdict must not depend on how the stream is cut.
+bool passes(const std::string& stream) {
+    std::optional<bool> verdict;
+    for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
+        frame_guard guard(65536);
+        bool good = true;
+        for (std::size_t at = 0; at < stream.size() && good; at += piece) {
+            good = guard.check(base::as_bytes(stream.substr(at, piece))).empty();
+        }
+        if (!verdict) verdict = good;
+        EXPECT_EQ(*verdict, good) << "in pieces of " << piece;
+    }
+    return verdict.value_or(true);
+}
+
+TEST(frame_guard_test, ordinary_traffic_passes) {
+    EXPECT_TRUE(passes(
+        protocol + attach(0) + transfer(0, true, false) + frame("") + transfer(0, true, true) +
+        transfer(0, false, true) + transfer(0, false, false) + transfer(0, true, false) + detach(0)
+    ));
+}
+
+TEST(frame_guard_test, a_delivery_cannot_begin_without_an_id) {
+    EXPECT_FALSE(passes(protocol + attach(0) + transfer(0, false, true)));
+    EXPECT_FALSE(passes(protocol + transfer(0, true, true) + transfer(1, false, true)));
+    EXPECT_FALSE(passes(protocol + transfer(0, true, true) + transfer(0, false, true, 1)));
+}
+
+TEST(frame_guard_test, a_handle_given_anew_has_no_open_delivery) {
+    EXPECT_FALSE(passes(protocol + transfer(3, true, true) + attach(3) + transfer(3, false, true)));
+    EXPECT_FALSE(passes(protocol + transfer(3, true, true) + detach(3) + transfer(3, false, true)));
+    const auto end = frame(described_list(0x17, "\x40", 1));
+    EXPECT_FALSE(passes(protocol + transfer(3, true, true) + end + transfer(3, false, true)));
+}
+
+TEST(frame_guard_test, deep_nesting_is_stopped) {
+    EXPECT_FALSE(passes(protocol + frame(std::string(200, '\0'))));
+}
+
+TEST(frame_guard_test, oversized_and_senseless_frames_are_left_to_proton) {
+    frame_guard guard(65536);
+    EXPECT_TRUE(guard.check(base::as_bytes("\x7f\xff\xff\xff\x02\x00\x00\x00zzz"s)).empty());
+    frame_guard http(65536);
+    EXPECT_TRUE(http.check(base::as_bytes("GET / HTTP/1.1\r\n\r\n")).empty());
+}
+
+}  // namespace
+}  // namespace pgw::amqp
