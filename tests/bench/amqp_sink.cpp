@@ -76,6 +76,8 @@ private:
         pn_terminus_set_address(pn_link_source(link), sink_.options_.source.c_str());
         pn_data_t* capabilities = pn_terminus_capabilities(pn_link_source(link));
         pn_data_put_symbol(capabilities, pn_bytes(5, "topic"));
+        // Spares the broker the outcomes: the kinder choice for a peer.
+        pn_link_set_snd_settle_mode(link, PN_SND_SETTLED);
         pn_link_open(link);
         pn_link_flow(link, sink_.options_.credit);
     }
