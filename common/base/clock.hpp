@@ -11,8 +11,8 @@ using duration = clock::duration;
 using milliseconds = std::chrono::milliseconds;
 using seconds = std::chrono::seconds;
 
-/// The time of the present loop turn. I/O handlers refresh it when they begin; pure code behind them
-/// is given the value.
+/// The time of the present loop turn. I/O handlers refresh it when they begin; pure code behind
+/// them is given the value.
 struct loop_time {
     time_point now = clock::now();
 

@@ -27,8 +27,10 @@ class Allocation(harness.TestCase):
                     os.unlink(counts)
                 worker.process.send_signal(signal.SIGUSR2)
                 eventually(lambda: os.path.exists(counts) and os.path.getsize(counts), "the count")
+                time.sleep(0.2)  # until all of it is there
                 with open(counts) as file:
-                    return int(file.read())
+                    number, stacks = file.read().split("\n", 1)
+                return int(number), stacks
 
             load = subprocess.Popen(
                 [
@@ -42,14 +44,16 @@ class Allocation(harness.TestCase):
             time.sleep(3)
             # The scrapes allocate, so they stand outside of the counted time.
             acknowledged = worker.metric("pgw_mqtt_pubacks_total")
-            before = allocations()
+            time.sleep(0.5)  # until the scrape's connection is gone
+            before, _ = allocations()
             time.sleep(3)
-            counted = allocations() - before
+            after, stacks = allocations()
+            counted = after - before
             acknowledged = worker.metric("pgw_mqtt_pubacks_total") - acknowledged
             result = json.loads(load.communicate(timeout=60)[0].strip().splitlines()[-1])
             self.assertEqual(result["lost_connections"], 0)
             self.assertGreater(acknowledged, PUBLISHES)
-            self.assertEqual(counted, 0, f"operator new was called {counted} times during {acknowledged:.0f} publishes")
+            self.assertEqual(counted, 0, f"operator new during {acknowledged:.0f} publishes:\n{stacks}")
 
 
 if __name__ == "__main__":

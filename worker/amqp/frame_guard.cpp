@@ -126,9 +126,7 @@ std::string_view frame_guard::check_transfer(std::uint16_t channel, value_reader
     const auto more = fields.read_scalar();
     for (int i = 0; i < 3; ++i) fields.skip();
     const auto aborted = fields.read_scalar();
-    const open_delivery key{
-        channel, handle ? static_cast<std::uint32_t>(handle->number) : 0u
-    };
+    const open_delivery key{channel, handle ? static_cast<std::uint32_t>(handle->number) : 0u};
     const auto found = std::ranges::find(open_, key);
     if (found == open_.end() && !has_id) return "transfer without a delivery-id";
     const bool continues = more && more->kind == scalar::type::boolean && more->number != 0 &&

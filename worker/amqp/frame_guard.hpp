@@ -38,8 +38,8 @@ private:
     void forget(std::uint16_t channel, std::uint32_t handle);
 
     std::uint32_t max_frame_;
-    std::vector<std::byte> head_;  ///< The beginning of a frame that is split between reads.
-    std::size_t to_skip_ = 0;      ///< Of the current frame, already judged.
+    std::vector<std::byte> head_;      ///< The beginning of a frame that is split between reads.
+    std::size_t to_skip_ = 0;          ///< Of the current frame, already judged.
     std::vector<open_delivery> open_;  ///< Deliveries whose last frame has not come.
 };
 

@@ -11,6 +11,7 @@ namespace pgw::bridge {
 namespace {
 
 constexpr std::size_t initial_entries = 64;
+constexpr std::uint32_t ticks_until_quiet = 10;
 
 /// Between the sends of a returned message: doubling from 50 ms to 2 s.
 base::milliseconds retry_delay(std::uint16_t attempts, std::uint32_t random) noexcept {
@@ -340,7 +341,10 @@ void lane::on_tick(base::time_point now) {
         );
     }
     walk_deferred();
-    if (first_ == last_) bytes_.reset();
+    // Nothing came for a second: give the memory back.
+    quiet_ticks_ = last_ == last_at_tick_ && first_ == last_ ? quiet_ticks_ + 1 : 0;
+    last_at_tick_ = last_;
+    if (quiet_ticks_ == ticks_until_quiet) bytes_.reset();
 }
 
 }  // namespace pgw::bridge

@@ -127,6 +127,8 @@ private:
     std::size_t live_ = 0;                 ///< Entries that are not finished.
     std::vector<std::uint64_t> deferred_;  ///< Ascending.
     std::uint64_t walks_ = 0;
+    std::uint64_t last_at_tick_ = 0;
+    std::uint32_t quiet_ticks_ = 0;
     std::unique_ptr<amqp::sender> sender_;
 };
 

@@ -21,8 +21,8 @@ std::string frame(const std::string& performative, std::uint8_t channel = 0) {
 }
 
 std::string described_list(std::uint8_t code, const std::string& fields, std::uint8_t count) {
-    return "\x00\x53"s + static_cast<char>(code) + "\xc0" +
-           static_cast<char>(fields.size() + 1) + static_cast<char>(count) + fields;
+    return "\x00\x53"s + static_cast<char>(code) + "\xc0" + static_cast<char>(fields.size() + 1) +
+           static_cast<char>(count) + fields;
 }
 
 std::string transfer(std::uint8_t handle, bool with_id, bool more, std::uint8_t channel = 0) {
