@@ -28,7 +28,9 @@ public:
 
     /// False when the time is over first.
     template <class Condition>
-    bool run_until(Condition condition, std::chrono::milliseconds limit = std::chrono::seconds(10)) {
+    bool run_until(
+        Condition condition, std::chrono::milliseconds limit = std::chrono::seconds(10)
+    ) {
         const auto end = base::clock::now() + limit;
         while (!condition()) {
             if (base::clock::now() >= end) return false;
@@ -42,9 +44,8 @@ public:
 
 private:
     boost::asio::io_context io_{1};
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
-        io_.get_executor()
-    };
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor(
+    )};
     base::flush_queue flush_;
     base::timing_wheel wheel_{base::clock::now()};
     std::mt19937 random_{20240601};

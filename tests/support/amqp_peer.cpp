@@ -93,8 +93,11 @@ struct amqp_peer::impl final : amqp::server_policy {
     ) override {
         const std::scoped_lock lock(mutex);
         messages.push_back(
-            {std::string(base::as_text(message)), std::string(link.address()),
-             std::string(link.name()), settled, false}
+            {std::string(base::as_text(message)),
+             std::string(link.address()),
+             std::string(link.name()),
+             settled,
+             false}
         );
         deliveries.push_back({settled ? nullptr : &link, delivery});
         if (options.top_up) link.grant(1);
@@ -131,7 +134,9 @@ struct amqp_peer::impl final : amqp::server_policy {
 amqp_peer::amqp_peer(peer_options options) : impl_(std::make_unique<impl>(std::move(options))) {}
 amqp_peer::~amqp_peer() = default;
 
-std::uint16_t amqp_peer::port() const { return impl_->options.port; }
+std::uint16_t amqp_peer::port() const {
+    return impl_->options.port;
+}
 
 void amqp_peer::answer_with(peer_answer answer) {
     const std::scoped_lock lock(impl_->mutex);
@@ -226,9 +231,8 @@ std::vector<std::string> amqp_peer::link_names() const {
     const std::scoped_lock lock(impl_->mutex);
     return impl_->names;
 }
-bool amqp_peer::wait_until(
-    const std::function<bool()>& condition, std::chrono::milliseconds limit
-) const {
+bool amqp_peer::wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit)
+    const {
     const auto end = base::clock::now() + limit;
     while (!condition()) {
         if (base::clock::now() >= end) return false;

@@ -53,7 +53,7 @@ struct peer_options {
 /// A message as it came.
 struct peer_message {
     std::string bytes;
-    std::string address;    ///< Of the link.
+    std::string address;  ///< Of the link.
     std::string link_name;
     bool settled = false;   ///< Sent pre-settled.
     bool answered = false;  ///< By us, settled.
@@ -81,15 +81,15 @@ public:
     void stall(bool stalled);  ///< Stops reading from all connections.
     /// The peer's thread does nothing for this long: not even heartbeats. Returns at once.
     void freeze(std::chrono::milliseconds time);
-    void stop_listening();     ///< Drops everything and frees the port.
-    void listen_again();       ///< On the same port.
+    void stop_listening();  ///< Drops everything and frees the port.
+    void listen_again();    ///< On the same port.
 
     // What happened.
     std::vector<peer_message> messages() const;
     std::size_t message_count() const;
-    std::size_t attach_count() const;    ///< Accepted attaches.
-    std::size_t refused_count() const;   ///< Refused ones.
-    std::size_t detach_count() const;    ///< Links that ended.
+    std::size_t attach_count() const;   ///< Accepted attaches.
+    std::size_t refused_count() const;  ///< Refused ones.
+    std::size_t detach_count() const;   ///< Links that ended.
     std::vector<std::string> link_names() const;
     /// False when the time is over first.
     bool wait_until(

@@ -229,8 +229,12 @@ int run(const tool_options& options) {
 
 }  // namespace
 
-int run_receive(const tool_options& options) { return run<receive_client>(options); }
+int run_receive(const tool_options& options) {
+    return run<receive_client>(options);
+}
 
-int run_send(const tool_options& options) { return run<send_client>(options); }
+int run_send(const tool_options& options) {
+    return run<send_client>(options);
+}
 
 }  // namespace pgw::tools

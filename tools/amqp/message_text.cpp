@@ -57,7 +57,9 @@ std::string base64(std::string_view bytes) {
     return out;
 }
 
-std::string text_of(const proton::binary& bytes) { return {bytes.begin(), bytes.end()}; }
+std::string text_of(const proton::binary& bytes) {
+    return {bytes.begin(), bytes.end()};
+}
 
 std::string bytes_json(const std::string& bytes) {
     if (is_utf8(bytes)) return quoted(bytes);

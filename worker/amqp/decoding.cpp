@@ -7,7 +7,9 @@ namespace {
 
 constexpr std::uint8_t described = 0x00;
 
-std::uint8_t code_of(std::byte b) noexcept { return std::to_integer<std::uint8_t>(b); }
+std::uint8_t code_of(std::byte b) noexcept {
+    return std::to_integer<std::uint8_t>(b);
+}
 
 // The width of a fixed-width value by its constructor's upper half. [1.2]
 constexpr std::size_t fixed_width(std::uint8_t upper) noexcept {
@@ -173,9 +175,13 @@ std::optional<compound> value_reader::read_compound(
     return compound{static_cast<std::uint32_t>(*count), *body};
 }
 
-std::optional<compound> value_reader::read_list() noexcept { return read_compound(0xc0, true); }
+std::optional<compound> value_reader::read_list() noexcept {
+    return read_compound(0xc0, true);
+}
 
-std::optional<compound> value_reader::read_map() noexcept { return read_compound(0xc1, false); }
+std::optional<compound> value_reader::read_map() noexcept {
+    return read_compound(0xc1, false);
+}
 
 std::optional<std::uint64_t> value_reader::read_descriptor() noexcept {
     const auto start = rest_;

@@ -18,7 +18,15 @@ inline constexpr int max_described_depth = 16;
 
 /// A value of a primitive type without its own structure.
 struct scalar {
-    enum class type : std::uint8_t { null, boolean, unsigned_int, signed_int, text, symbol, binary };
+    enum class type : std::uint8_t {
+        null,
+        boolean,
+        unsigned_int,
+        signed_int,
+        text,
+        symbol,
+        binary
+    };
     type kind = type::null;
     std::uint64_t number = 0;  ///< boolean, unsigned_int; signed_int in two's complement.
     base::bytes_view bytes;    ///< text, symbol, binary.

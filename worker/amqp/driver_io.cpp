@@ -1,10 +1,9 @@
 // See driver_io.hpp.
 #include "worker/amqp/driver_io.hpp"
 
+#include <boost/asio/io_context.hpp>
 #include <proton/connection.h>
 #include <proton/transport.h>
-
-#include <boost/asio/io_context.hpp>
 
 #include <algorithm>
 #include <new>
@@ -36,6 +35,9 @@ driver_io::~driver_io() {
 
 void driver_io::start(net::byte_stream stream) {
     stream_ = std::move(stream);
+    // Now rather than with the first event: Proton 0.37 follows a null pointer when frames come
+    // before.
+    pn_connection_driver_bind(&driver_);
     boost::system::error_code error;
     descriptor_.assign(stream_.fd(), error);
     if (error) return abort("amqp:internal-error", error.message());
@@ -101,12 +103,12 @@ void driver_io::read_some() {
     for (int reads = 0; reads < reads_per_turn || stream_.has_pending(); ++reads) {
         const auto buffer = pn_connection_driver_read_buffer_sized(&driver_, max_frame_size);
         if (buffer.size == 0) return;
-        const auto result = stream_.read(std::as_writable_bytes(std::span(buffer.start, buffer.size)));
+        const auto result =
+            stream_.read(std::as_writable_bytes(std::span(buffer.start, buffer.size)));
         switch (result.status) {
             case net::io_status::ok:
-                if (const auto problem = guard_.check(std::as_bytes(
-                        std::span(buffer.start, result.transferred)
-                    ));
+                if (const auto problem =
+                        guard_.check(std::as_bytes(std::span(buffer.start, result.transferred)));
                     !problem.empty()) {
                     return abort("amqp:connection:framing-error", problem);
                 }

@@ -8,10 +8,9 @@
 #include "worker/amqp/proton.hpp"
 #include "worker/amqp/uplink.hpp"
 
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <proton/connection_driver.h>
 #include <proton/event.h>
-
-#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <memory>
 

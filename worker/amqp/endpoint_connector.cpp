@@ -3,7 +3,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-
 #include <unistd.h>
 
 #include <utility>
@@ -39,9 +38,8 @@ void endpoint_connector::start(const spec::endpoint& endpoint) {
     resolver_.async_resolve(
         endpoint.host,
         std::to_string(port),
-        [self = shared_from_this()](
-            boost::system::error_code failure, boost::asio::ip::tcp::resolver::results_type found
-        ) {
+        [self = shared_from_this(
+         )](boost::system::error_code failure, boost::asio::ip::tcp::resolver::results_type found) {
             if (!self->done_) return;
             if (failure) return self->finish(-1, "cannot resolve: " + failure.message());
             for (const auto& entry : found) {

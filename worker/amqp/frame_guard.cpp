@@ -14,6 +14,7 @@ constexpr std::size_t most_open_deliveries = 4096;
 constexpr int deepest_value = 24;
 
 enum performative : std::uint64_t {
+    open = 0x10,
     begin = 0x11,
     attach = 0x12,
     transfer = 0x14,
@@ -90,7 +91,13 @@ std::string_view frame_guard::check_frame(base::bytes_view frame) {
     value_reader reader(body);
     const auto code = reader.read_descriptor();
     const auto list = reader.read_list();
-    if (!code || !list) return {};
+    if (!code) return {};  // Proton refuses it
+    if (!list) return "performative is not a list";
+    constexpr auto amqp_frame = std::byte{0};
+    if (frame[5] != amqp_frame) return {};  // SASL
+    // Proton knows no connection to act on before the open, and a second one is as senseless.
+    if ((*code == performative::open) == opened_) return "open missing or repeated";
+    opened_ = true;
     const auto channel = static_cast<std::uint16_t>(big_endian(frame.subspan(6, 2)));
     value_reader fields(list->body);
     switch (*code) {
@@ -100,7 +107,12 @@ std::string_view frame_guard::check_frame(base::bytes_view frame) {
             fields.skip();  // name; a link now has this handle whoever had it before
             const auto handle = fields.read_scalar();
             if (handle) forget(channel, static_cast<std::uint32_t>(handle->number));
-            return {};
+            fields.skip();  // role
+            const auto sender_mode = fields.read_scalar();
+            const auto receiver_mode = fields.read_scalar();
+            const bool known = (!sender_mode || sender_mode->number <= 2) &&
+                               (!receiver_mode || receiver_mode->number <= 1);
+            return known ? std::string_view() : "unknown settle mode";  // [2.8.2, 2.8.3]
         }
         case performative::detach: {
             const auto handle = fields.read_scalar();
@@ -126,9 +138,7 @@ std::string_view frame_guard::check_transfer(std::uint16_t channel, value_reader
     const auto more = fields.read_scalar();
     for (int i = 0; i < 3; ++i) fields.skip();
     const auto aborted = fields.read_scalar();
-    const open_delivery key{
-        channel, handle ? static_cast<std::uint32_t>(handle->number) : 0u
-    };
+    const open_delivery key{channel, handle ? static_cast<std::uint32_t>(handle->number) : 0u};
     const auto found = std::ranges::find(open_, key);
     if (found == open_.end() && !has_id) return "transfer without a delivery-id";
     const bool continues = more && more->kind == scalar::type::boolean && more->number != 0 &&

@@ -1,8 +1,8 @@
 // Looks at incoming frames before Proton does, for what Proton 0.37 does not survive. Pure.
 //
-// Two things end its process: a transfer that begins a delivery in several frames without a
-// delivery-id (an assertion), and values nested so deeply that decoding overflows the stack. Both
-// are malformed or pointless; docs/security.md lists them.
+// These end its process: a frame before the open (a null pointer), a transfer that begins a
+// delivery in several frames without a delivery-id (an assertion), values nested so deeply that
+// decoding overflows the stack. All are malformed or pointless.
 #pragma once
 
 #include "common/base/bytes.hpp"
@@ -39,7 +39,8 @@ private:
 
     std::uint32_t max_frame_;
     std::vector<std::byte> head_;  ///< The beginning of a frame that is split between reads.
-    std::size_t to_skip_ = 0;      ///< Of the current frame, already judged.
+    bool opened_ = false;
+    std::size_t to_skip_ = 0;          ///< Of the current frame, already judged.
     std::vector<open_delivery> open_;  ///< Deliveries whose last frame has not come.
 };
 

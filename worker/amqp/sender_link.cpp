@@ -12,13 +12,20 @@ namespace pgw::amqp {
 
 namespace {
 
-void* to_context(std::uint64_t token) { return std::bit_cast<void*>(token); }
-std::uint64_t to_token(void* context) { return std::bit_cast<std::uint64_t>(context); }
+void* to_context(std::uint64_t token) {
+    return std::bit_cast<void*>(token);
+}
+std::uint64_t to_token(void* context) {
+    return std::bit_cast<std::uint64_t>(context);
+}
 
 }  // namespace
 
 sender_link::sender_link(
-    sender_host& host, sender_options options, sender_events& events, uplink_metrics& metrics,
+    sender_host& host,
+    sender_options options,
+    sender_events& events,
+    uplink_metrics& metrics,
     base::backoff retry
 )
     : host_(&host),
@@ -43,8 +50,7 @@ send_status sender_link::try_send(base::bytes_view message, std::uint64_t token)
         return send_status::window_full;
     }
     const auto tag = next_tag_++;
-    auto* delivery =
-        pn_delivery(link_, pn_dtag(reinterpret_cast<const char*>(&tag), sizeof tag));
+    auto* delivery = pn_delivery(link_, pn_dtag(reinterpret_cast<const char*>(&tag), sizeof tag));
     if (pn_link_current(link_) != delivery) {
         // Only a transfer that the peer sent on our sending link can stand before ours.
         host_->protocol_error("transfer received on a sending link");

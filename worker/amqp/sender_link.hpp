@@ -50,7 +50,10 @@ public:
     };
 
     sender_link(
-        sender_host& host, sender_options options, sender_events& events, uplink_metrics& metrics,
+        sender_host& host,
+        sender_options options,
+        sender_events& events,
+        uplink_metrics& metrics,
         base::backoff retry
     );
 
@@ -74,7 +77,7 @@ public:
     void fail(error_text error, base::time_point now, std::uint32_t random);
     /// Tells the user that it may send, if it is so.
     void notify_sendable();
-    void on_flushed();  ///< After await_room: there may be room now.
+    void on_flushed();   ///< After await_room: there may be room now.
     void begin_close();  ///< Detaches, for an orderly close of the connection.
     void orphan();       ///< The uplink goes.
 

@@ -5,7 +5,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,9 +83,9 @@ private:
     }
 
     void start(net::byte_stream stream) {
-        auto& connection = connections_.emplace_back(std::make_unique<server_connection>(
-            context_, static_cast<connection_owner&>(*this)
-        ));
+        auto& connection = connections_.emplace_back(
+            std::make_unique<server_connection>(context_, static_cast<connection_owner&>(*this))
+        );
         connection->start(std::move(stream));
     }
 

@@ -73,7 +73,8 @@ void server_connection::on_event(pn_event_t* event) {
             return on_delivery(pn_event_link(event), pn_event_delivery(event));
         case PN_LINK_FLOW: {
             auto* link = link_of(pn_event_link(event));
-            if (link == nullptr || link->closed_ || link->role() != server_link::peer_role::receiver)
+            if (link == nullptr || link->closed_ ||
+                link->role() != server_link::peer_role::receiver)
                 return;
             // Proton also raises this for what we sent ourselves; the policy looks at credit.
             if (pn_link_credit(link->handle()) > 0 || pn_link_get_drain(link->handle())) {
@@ -105,7 +106,8 @@ void server_connection::on_event(pn_event_t* event) {
 }
 
 void server_connection::on_attach(pn_link_t* link) {
-    if (pn_link_get_context(link) != nullptr || (pn_link_state(link) & PN_LOCAL_UNINIT) == 0) return;
+    if (pn_link_get_context(link) != nullptr || (pn_link_state(link) & PN_LOCAL_UNINIT) == 0)
+        return;
     if (links_.size() >= most_links) {
         return abort("amqp:resource-limit-exceeded", "too many links");
     }

@@ -11,7 +11,9 @@ namespace pgw::amqp {
 
 namespace {
 
-pn_delivery_t* delivery_of(delivery_id id) { return std::bit_cast<pn_delivery_t*>(id); }
+pn_delivery_t* delivery_of(delivery_id id) {
+    return std::bit_cast<pn_delivery_t*>(id);
+}
 
 }  // namespace
 
@@ -26,7 +28,9 @@ server_link_impl::server_link_impl(server_connection& connection, pn_link_t* lin
     capabilities_ = read_symbols(pn_terminus_capabilities(terminus));
 }
 
-std::string_view server_link_impl::name() const { return view_of(pn_link_name(link_)); }
+std::string_view server_link_impl::name() const {
+    return view_of(pn_link_name(link_));
+}
 
 std::string_view server_link_impl::capability(std::size_t index) const {
     return index < capabilities_.size() ? std::string_view(capabilities_[index])
@@ -73,8 +77,7 @@ bool server_link_impl::send(base::bytes_view message, std::uint64_t token, bool 
         return false;
     }
     const auto tag = next_tag_++;
-    auto* delivery =
-        pn_delivery(link_, pn_dtag(reinterpret_cast<const char*>(&tag), sizeof tag));
+    auto* delivery = pn_delivery(link_, pn_dtag(reinterpret_cast<const char*>(&tag), sizeof tag));
     if (pn_link_current(link_) != delivery) {
         // Only a transfer that the peer sent on our sending link can stand before ours.
         connection_.abort("amqp:connection:framing-error", "transfer on a receiving link");
@@ -109,17 +112,19 @@ void server_link_impl::detach(std::string_view condition, std::string_view descr
     connection_.mark();
 }
 
-void server_link_impl::drop_connection() { connection_.abort("amqp:connection:forced", "dropped"); }
+void server_link_impl::drop_connection() {
+    connection_.abort("amqp:connection:forced", "dropped");
+}
 
-void server_link_impl::close_connection(
-    std::string_view condition, std::string_view description
-) {
+void server_link_impl::close_connection(std::string_view condition, std::string_view description) {
     auto* connection = connection_.io_->connection();
     write_condition(pn_connection_condition(connection), condition, description);
     pn_connection_close(connection);
     connection_.mark();
 }
 
-void server_link_impl::stall_connection(bool stalled) { connection_.io_->stall(stalled); }
+void server_link_impl::stall_connection(bool stalled) {
+    connection_.io_->stall(stalled);
+}
 
 }  // namespace pgw::amqp

@@ -67,9 +67,8 @@ public:
         if (connector_) connector_->cancel();
     }
 
-    std::unique_ptr<sender> open_sender(
-        const sender_options& options, sender_events& events
-    ) override {
+    std::unique_ptr<sender> open_sender(const sender_options& options, sender_events& events)
+        override {
         return std::make_unique<sender_handle>(connection_.open_sender(options, events));
     }
 
@@ -103,7 +102,8 @@ private:
         const auto& endpoint = endpoints_[next_endpoint_];
         const auto& limits = settings_.upstream.limits;
         connector_ = std::make_shared<endpoint_connector>(
-            context_, limits.connect_timeout,
+            context_,
+            limits.connect_timeout,
             [this](int fd, const std::string& error) { on_socket(fd, error); }
         );
         connector_->start(endpoint);
@@ -120,9 +120,7 @@ private:
             !is_loopback(endpoint.host)) {
             log_.warn("password sent without TLS", {{"host", endpoint.host}});
         }
-        context_.wheel.arm(
-            timer_, base::clock::now() + settings_.upstream.limits.connect_timeout
-        );
+        context_.wheel.arm(timer_, base::clock::now() + settings_.upstream.limits.connect_timeout);
         connection_.start(std::move(stream), endpoint.host);
     }
 

@@ -107,7 +107,10 @@ std::shared_ptr<sender_link> uplink_connection::open_sender(
 ) {
     const auto& limits = settings_.upstream.limits;
     auto sender = std::make_shared<sender_link>(
-        static_cast<sender_host&>(*this), options, events, metrics_,
+        static_cast<sender_host&>(*this),
+        options,
+        events,
+        metrics_,
         base::backoff(limits.reconnect_initial, limits.reconnect_maximum)
     );
     senders_.push_back(sender);
@@ -170,8 +173,7 @@ void uplink_connection::on_event(pn_event_t* event) {
 void uplink_connection::on_remote_open() {
     if (open_ || closing_) return;
     open_ = true;
-    const auto offered =
-        read_symbols(pn_connection_remote_offered_capabilities(io_->connection()));
+    const auto offered = read_symbols(pn_connection_remote_offered_capabilities(io_->connection()));
     anonymous_relay_ = std::ranges::find(offered, "ANONYMOUS-RELAY") != offered.end();
     metrics_.connects.add();
     metrics_.connected.set(1);
@@ -206,9 +208,7 @@ void uplink_connection::refuse_link(pn_link_t* link) {
     if ((pn_link_state(link) & PN_LOCAL_UNINIT) == 0) return;
     if (++refused_links_ > most_refused_links) return protocol_error("too many links attached");
     pn_link_open(link);
-    write_condition(
-        pn_link_condition(link), "amqp:not-allowed", "this container accepts no links"
-    );
+    write_condition(pn_link_condition(link), "amqp:not-allowed", "this container accepts no links");
     pn_link_close(link);
     pn_link_free(link);
     mark();
@@ -242,14 +242,16 @@ void uplink_connection::attach(sender_link& link, base::time_point now) {
     if (link.options().address.empty() && !anonymous_relay_) {
         // It would fail at each message; it may be offered after a reconnect.
         return link.fail(
-            {"amqp:not-implemented", "the upstream does not offer ANONYMOUS-RELAY"}, now,
+            {"amqp:not-implemented", "the upstream does not offer ANONYMOUS-RELAY"},
+            now,
             context_.random()
         );
     }
     auto* slot = slot_for(link);
     if (slot == nullptr) {
         return link.fail(
-            {"amqp:resource-limit-exceeded", "the upstream allows no more sessions"}, now,
+            {"amqp:resource-limit-exceeded", "the upstream allows no more sessions"},
+            now,
             context_.random()
         );
     }
@@ -262,9 +264,8 @@ session_slot* uplink_connection::slot_for(const sender_link& link) {
         if (slot->exclusive != exclusive) continue;
         if (slot->links < (exclusive ? 1u : profile_.links_per_session)) return slot.get();
     }
-    const auto channels = std::min(
-        channel_maximum, pn_transport_remote_channel_max(io_->transport())
-    );
+    const auto channels =
+        std::min(channel_maximum, pn_transport_remote_channel_max(io_->transport()));
     if (slots_.size() > channels) return nullptr;
     auto slot = std::make_unique<session_slot>();
     slot->session = pn_session(io_->connection());

@@ -209,7 +209,9 @@ broker::broker(broker_limits limits, broker_metrics& metrics)
 
 broker::~broker() = default;
 
-bool broker::authenticate(std::string_view, std::string_view) { return true; }
+bool broker::authenticate(std::string_view, std::string_view) {
+    return true;
+}
 
 amqp::attach_verdict broker::on_attach(amqp::server_link& link) {
     const bool sends = link.role() == amqp::server_link::peer_role::sender;

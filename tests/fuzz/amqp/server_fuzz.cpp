@@ -33,7 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         loop.context(), static_cast<amqp::connection_owner&>(host)
     );
     test::feed(
-        loop, data, size,
+        loop,
+        data,
+        size,
         [&](net::byte_stream stream) { host.connection->start(std::move(stream)); },
         [&] { return host.connection == nullptr; }
     );

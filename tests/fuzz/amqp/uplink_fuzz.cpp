@@ -39,7 +39,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     host.sender = connection.open_sender({"a", false}, host);
     const auto other = connection.open_sender({"", true}, host);
     test::feed(
-        loop, data, size,
+        loop,
+        data,
+        size,
         [&](net::byte_stream stream) { connection.start(std::move(stream), "h"); },
         [&] { return host.gone; }
     );

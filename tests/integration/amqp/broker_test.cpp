@@ -15,7 +15,6 @@
 #include <proton/source.hpp>
 #include <proton/source_options.hpp>
 #include <proton/transport.hpp>
-
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -60,9 +59,7 @@ class many_receivers final : public proton::messaging_handler {
 public:
     many_receivers(std::string url, std::vector<std::string> addresses, std::size_t expected)
         : url_(std::move(url)), addresses_(std::move(addresses)), expected_(expected) {}
-    void on_container_start(proton::container& container) override {
-        container.connect(url_);
-    }
+    void on_container_start(proton::container& container) override { container.connect(url_); }
     void on_connection_open(proton::connection& connection) override {
         for (const auto& address : addresses_) connection.open_receiver(address);
     }
@@ -146,9 +143,10 @@ TEST(broker_socket_test, released_messages_come_again_in_their_order) {
     const auto run = run_tool("receive " + host.url("q") + " --count 5 --timeout 10");
     ASSERT_EQ(run.code, 0);
     EXPECT_EQ(
-        run.lines, (std::vector<std::string>{
-                       "body=\"m0\"", "body=\"m1\"", "body=\"m2\"", "body=\"m3\"", "body=\"m4\""
-                   })
+        run.lines,
+        (std::vector<std::string>{
+            "body=\"m0\"", "body=\"m1\"", "body=\"m2\"", "body=\"m3\"", "body=\"m4\""
+        })
     );
 }
 
@@ -191,16 +189,15 @@ TEST(broker_socket_test, every_receiver_of_a_topic_gets_a_copy) {
     broker_host host;
     many_receivers receivers(
         "amqp://127.0.0.1:" + std::to_string(host.port()),
-        {"topic://news", "topic://news", "topic://other"}, 6
+        {"topic://news", "topic://news", "topic://other"},
+        6
     );
     std::thread thread([&] { receivers.run(); });
     receivers.opened.get_future().wait();
     const auto sent = run_tool("send " + host.url("topic://news") + " --body 'm{n}' --count 3");
     thread.join();
     EXPECT_EQ(sent.code, 0);
-    EXPECT_EQ(
-        receivers.bodies, (std::vector<std::string>{"m0", "m0", "m1", "m1", "m2", "m2"})
-    );
+    EXPECT_EQ(receivers.bodies, (std::vector<std::string>{"m0", "m0", "m1", "m1", "m2", "m2"}));
     // Without a receiver messages are accepted and dropped.
     EXPECT_EQ(run_tool("send " + host.url("topic://news") + " --body x --timeout 10").code, 0);
     EXPECT_EQ(host.metrics().messages.value(), 0);

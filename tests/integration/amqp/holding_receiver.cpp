@@ -8,7 +8,6 @@
 #include <proton/messaging_handler.hpp>
 #include <proton/receiver.hpp>
 #include <proton/receiver_options.hpp>
-
 #include <unistd.h>
 
 #include <cstdlib>

@@ -27,7 +27,11 @@ struct recorded_events final : amqp::sender_events {
     void on_sendable() override { ++sendable; }
     void on_outcome(std::uint64_t token, const amqp::outcome& o) override {
         outcomes.push_back(
-            {token, o.kind, std::string(o.condition), std::string(o.description), o.delivery_failed,
+            {token,
+             o.kind,
+             std::string(o.condition),
+             std::string(o.description),
+             o.delivery_failed,
              o.undeliverable_here}
         );
     }

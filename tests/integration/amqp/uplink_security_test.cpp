@@ -2,7 +2,6 @@
 #include "tests/integration/amqp/uplink_fixture.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
-
 #include <unistd.h>
 
 #include <atomic>
@@ -56,7 +55,10 @@ protected:
         settings.upstream.tls.emplace();
         settings.upstream.tls->server_name = server_name;
         settings.tls = std::make_shared<net::tls_context>(net::tls_files{
-            net::tls_role::client, {}, {}, trusted ? files.path("ca.crt") : std::string(),
+            net::tls_role::client,
+            {},
+            {},
+            trusted ? files.path("ca.crt") : std::string(),
             net::peer_verification::required
         });
         EXPECT_EQ(settings.tls->reload(), std::nullopt);
@@ -167,10 +169,14 @@ INSTANTIATE_TEST_SUITE_P(
         garbage_row{"hang_up", "", true},
         garbage_row{"http", "HTTP/1.1 400 Bad Request\r\n\r\n", true},
         garbage_row{"older_amqp", "AMQP\x00\x00\x09\x01"s, true},
-        garbage_row{"oversized_frame", "AMQP\x03\x01\x00\x00\x7f\xff\xff\xff\x02\x01\x00\x00"s, false},
-        garbage_row{"deep_nesting",
-                    "AMQP\x03\x01\x00\x00\x00\x00\x01\x08\x02\x01\x00\x00"s + std::string(256, '\0'),
-                    false},
+        garbage_row{
+            "oversized_frame", "AMQP\x03\x01\x00\x00\x7f\xff\xff\xff\x02\x01\x00\x00"s, false
+        },
+        garbage_row{
+            "deep_nesting",
+            "AMQP\x03\x01\x00\x00\x00\x00\x01\x08\x02\x01\x00\x00"s + std::string(256, '\0'),
+            false
+        },
         garbage_row{"noise", std::string(5000, '\xee'), false}
     ),
     [](const auto& row) { return std::string(row.param.name); }
@@ -180,7 +186,8 @@ TEST(server_garbage_test, raw_bytes_end_their_connection_and_no_other) {
     amqp_peer peer;
     boost::asio::io_context io;
     for (const auto& bytes :
-         {"GET / HTTP/1.1\r\n\r\n"s, std::string(100'000, '\xff'),
+         {"GET / HTTP/1.1\r\n\r\n"s,
+          std::string(100'000, '\xff'),
           "AMQP\x00\x01\x00\x00"s + "\x00\x00\x01\x08\x02\x00\x00\x00"s + std::string(256, '\0')}) {
         tcp::socket socket(io);
         socket.connect({boost::asio::ip::address_v4::loopback(), peer.port()});

@@ -52,8 +52,13 @@ INSTANTIATE_TEST_SUITE_P(
         scalar_row{"true_code", "\x41", scalar::type::boolean, 1, ""},
         scalar_row{"false_byte", "\x56\x00"s, scalar::type::boolean, 0, ""},
         scalar_row{"uint0", "\x43", scalar::type::unsigned_int, 0, ""},
-        scalar_row{"ulong", "\x80\x00\x00\x00\x01\x00\x00\x00\x02"s, scalar::type::unsigned_int,
-                   0x100000002, ""},
+        scalar_row{
+            "ulong",
+            "\x80\x00\x00\x00\x01\x00\x00\x00\x02"s,
+            scalar::type::unsigned_int,
+            0x100000002,
+            ""
+        },
         scalar_row{"smallint", "\x54\xff", scalar::type::signed_int, ~std::uint64_t{0}, ""},
         scalar_row{"string", "\xa1\x02hi", scalar::type::text, 0, "hi"},
         scalar_row{"symbol32", "\xb3\x00\x00\x00\x01s"s, scalar::type::symbol, 0, "s"},
@@ -147,7 +152,8 @@ TEST(decoding_test, a_message_cut_anywhere_inside_a_section_is_malformed) {
 
 TEST(decoding_test, sections_out_of_order_or_repeated_are_malformed) {
     for (const auto& text :
-         {"\x00\x53\x75\xa0\x00\x00\x53\x70\x45"s, "\x00\x53\x70\x45\x00\x53\x70\x45"s,
+         {"\x00\x53\x75\xa0\x00\x00\x53\x70\x45"s,
+          "\x00\x53\x70\x45\x00\x53\x70\x45"s,
           "\x00\x53\x75\xa0\x00\x00\x53\x77\x40"s}) {
         section_reader sections(base::as_bytes(text));
         while (sections.next()) {
