@@ -94,7 +94,7 @@ std::string_view frame_guard::check_frame(base::bytes_view frame) {
     if (!code) return {};  // Proton refuses it
     if (!list) return "performative is not a list";
     constexpr auto amqp_frame = std::byte{0};
-    if (frame[5] != amqp_frame) return {};  // SASL
+    if (frame[5] != amqp_frame) return check_sasl(*code);
     // Proton knows no connection to act on before the open, and a second one is as senseless.
     if ((*code == performative::open) == opened_) return "open missing or repeated";
     opened_ = true;
@@ -126,6 +126,17 @@ std::string_view frame_guard::check_frame(base::bytes_view frame) {
         default:
             return {};
     }
+}
+
+std::string_view frame_guard::check_sasl(std::uint64_t code) {
+    // The mechanisms in use need no frame twice, and Proton loses memory with each repetition.
+    constexpr std::uint64_t first = 0x40;
+    constexpr std::uint64_t last = 0x44;
+    if (code < first || code > last) return {};  // Proton's own error
+    const auto bit = static_cast<std::uint8_t>(1u << (code - first));
+    if ((sasl_seen_ & bit) != 0) return "repeated SASL frame";
+    sasl_seen_ = static_cast<std::uint8_t>(sasl_seen_ | bit);
+    return {};
 }
 
 std::string_view frame_guard::check_transfer(std::uint16_t channel, value_reader fields) {
