@@ -35,6 +35,9 @@ driver_io::~driver_io() {
 
 void driver_io::start(net::byte_stream stream) {
     stream_ = std::move(stream);
+    // Now rather than with the first event: Proton 0.37 follows a null pointer when frames come
+    // before.
+    pn_connection_driver_bind(&driver_);
     boost::system::error_code error;
     descriptor_.assign(stream_.fd(), error);
     if (error) return abort("amqp:internal-error", error.message());

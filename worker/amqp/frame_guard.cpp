@@ -14,6 +14,7 @@ constexpr std::size_t most_open_deliveries = 4096;
 constexpr int deepest_value = 24;
 
 enum performative : std::uint64_t {
+    open = 0x10,
     begin = 0x11,
     attach = 0x12,
     transfer = 0x14,
@@ -90,7 +91,13 @@ std::string_view frame_guard::check_frame(base::bytes_view frame) {
     value_reader reader(body);
     const auto code = reader.read_descriptor();
     const auto list = reader.read_list();
-    if (!code || !list) return {};
+    if (!code) return {};  // Proton refuses it
+    if (!list) return "performative is not a list";
+    constexpr auto amqp_frame = std::byte{0};
+    if (frame[5] != amqp_frame) return check_sasl(*code);
+    // Proton knows no connection to act on before the open, and a second one is as senseless.
+    if ((*code == performative::open) == opened_) return "open missing or repeated";
+    opened_ = true;
     const auto channel = static_cast<std::uint16_t>(big_endian(frame.subspan(6, 2)));
     value_reader fields(list->body);
     switch (*code) {
@@ -100,7 +107,12 @@ std::string_view frame_guard::check_frame(base::bytes_view frame) {
             fields.skip();  // name; a link now has this handle whoever had it before
             const auto handle = fields.read_scalar();
             if (handle) forget(channel, static_cast<std::uint32_t>(handle->number));
-            return {};
+            fields.skip();  // role
+            const auto sender_mode = fields.read_scalar();
+            const auto receiver_mode = fields.read_scalar();
+            const bool known = (!sender_mode || sender_mode->number <= 2) &&
+                               (!receiver_mode || receiver_mode->number <= 1);
+            return known ? std::string_view() : "unknown settle mode";  // [2.8.2, 2.8.3]
         }
         case performative::detach: {
             const auto handle = fields.read_scalar();
@@ -114,6 +126,17 @@ std::string_view frame_guard::check_frame(base::bytes_view frame) {
         default:
             return {};
     }
+}
+
+std::string_view frame_guard::check_sasl(std::uint64_t code) {
+    // The mechanisms in use need no frame twice, and Proton loses memory with each repetition.
+    constexpr std::uint64_t first = 0x40;
+    constexpr std::uint64_t last = 0x44;
+    if (code < first || code > last) return {};  // Proton's own error
+    const auto bit = static_cast<std::uint8_t>(1u << (code - first));
+    if ((sasl_seen_ & bit) != 0) return "repeated SASL frame";
+    sasl_seen_ = static_cast<std::uint8_t>(sasl_seen_ | bit);
+    return {};
 }
 
 std::string_view frame_guard::check_transfer(std::uint16_t channel, value_reader fields) {

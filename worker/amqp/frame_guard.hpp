@@ -1,8 +1,8 @@
 // Looks at incoming frames before Proton does, for what Proton 0.37 does not survive. Pure.
 //
-// Two things end its process: a transfer that begins a delivery in several frames without a
-// delivery-id (an assertion), and values nested so deeply that decoding overflows the stack. Both
-// are malformed or pointless; docs/security.md lists them.
+// These end its process: a frame before the open (a null pointer), a transfer that begins a
+// delivery in several frames without a delivery-id (an assertion), values nested so deeply that
+// decoding overflows the stack. A repeated SASL frame leaks. All are malformed or pointless.
 #pragma once
 
 #include "common/base/bytes.hpp"
@@ -34,11 +34,14 @@ private:
     /// Moves from `bytes` to head_ what needed() asks for; false when it is not all there.
     bool gather(base::bytes_view& bytes);
     std::string_view check_frame(base::bytes_view frame);
+    std::string_view check_sasl(std::uint64_t code);
     std::string_view check_transfer(std::uint16_t channel, value_reader fields);
     void forget(std::uint16_t channel, std::uint32_t handle);
 
     std::uint32_t max_frame_;
-    std::vector<std::byte> head_;      ///< The beginning of a frame that is split between reads.
+    std::vector<std::byte> head_;  ///< The beginning of a frame that is split between reads.
+    bool opened_ = false;
+    std::uint8_t sasl_seen_ = 0;       ///< One bit for each SASL performative.
     std::size_t to_skip_ = 0;          ///< Of the current frame, already judged.
     std::vector<open_delivery> open_;  ///< Deliveries whose last frame has not come.
 };

@@ -40,7 +40,9 @@ std::string detach(std::uint8_t handle) {
     return frame(described_list(0x16, "\x52"s + static_cast<char>(handle) + "\x41", 2));
 }
 
-const std::string protocol = "AMQP\x00\x01\x00\x00"s;
+const std::string header = "AMQP\x00\x01\x00\x00"s;
+const std::string open_frame = frame(described_list(0x10, "\xa1\x01p", 1));
+const std::string protocol = header + open_frame;
 
 /// The verdict must not depend on how the stream is cut.
 bool passes(const std::string& stream) {
@@ -75,6 +77,22 @@ TEST(frame_guard_test, a_handle_given_anew_has_no_open_delivery) {
     EXPECT_FALSE(passes(protocol + transfer(3, true, true) + detach(3) + transfer(3, false, true)));
     const auto end = frame(described_list(0x17, "\x40", 1));
     EXPECT_FALSE(passes(protocol + transfer(3, true, true) + end + transfer(3, false, true)));
+}
+
+TEST(frame_guard_test, the_first_frame_is_one_open) {
+    EXPECT_FALSE(passes(header + frame(described_list(0x18, "\x40", 1))));
+    EXPECT_FALSE(passes(header + attach(0)));
+    EXPECT_FALSE(passes(protocol + open_frame));
+    EXPECT_TRUE(passes(header + frame("") + open_frame + attach(0)));
+}
+
+TEST(frame_guard_test, an_attach_with_unknown_settle_modes_is_stopped) {
+    const auto with_modes = [](const std::string& modes) {
+        return frame(described_list(0x12, "\xa1\x01n\x43\x42"s + modes, 5));
+    };
+    EXPECT_TRUE(passes(protocol + with_modes("\x50\x02\x50\x01")));
+    EXPECT_FALSE(passes(protocol + with_modes("\x50\x03\x50\x01")));
+    EXPECT_FALSE(passes(protocol + with_modes("\x50\x02\x50\x02")));
 }
 
 TEST(frame_guard_test, deep_nesting_is_stopped) {

@@ -113,6 +113,14 @@ class broker_test : public testing::Test {
 protected:
     using role = amqp::server_link::peer_role;
 
+    // As the server does: every accepted attach ends with on_detach.
+    void TearDown() override {
+        for (const auto& link : links) {
+            if (link->context != nullptr) node.on_detach(*link);
+        }
+        EXPECT_EQ(metrics.bytes.value() > 0, metrics.messages.value() > 0);
+    }
+
     fake_link& attach(role r, const std::string& address) {
         auto& link = make(r, address);
         EXPECT_TRUE(node.on_attach(link).accepted);
