@@ -64,7 +64,7 @@ struct metrics_registry::impl {
     std::map<std::string, family_data> families;
 
     template <class Metric>
-    void add(std::string name, std::string help, labels set, const Metric& metric) {
+    void add(const std::string& name, std::string help, labels set, const Metric& metric) {
         std::sort(set.begin(), set.end());
         sources fresh = std::vector<const Metric*>{};
         const auto kind = fresh.index();
@@ -91,16 +91,20 @@ void histogram::observe(double seconds) noexcept {
 metrics_registry::metrics_registry() : impl_(std::make_unique<impl>()) {}
 metrics_registry::~metrics_registry() = default;
 
-void metrics_registry::add(std::string name, std::string help, labels set, const counter& m) {
-    impl_->add(std::move(name), std::move(help), std::move(set), m);
+void metrics_registry::add(
+    const std::string& name, std::string help, labels set, const counter& m
+) {
+    impl_->add(name, std::move(help), std::move(set), m);
 }
 
-void metrics_registry::add(std::string name, std::string help, labels set, const gauge& m) {
-    impl_->add(std::move(name), std::move(help), std::move(set), m);
+void metrics_registry::add(const std::string& name, std::string help, labels set, const gauge& m) {
+    impl_->add(name, std::move(help), std::move(set), m);
 }
 
-void metrics_registry::add(std::string name, std::string help, labels set, const histogram& m) {
-    impl_->add(std::move(name), std::move(help), std::move(set), m);
+void metrics_registry::add(
+    const std::string& name, std::string help, labels set, const histogram& m
+) {
+    impl_->add(name, std::move(help), std::move(set), m);
 }
 
 std::vector<prometheus::MetricFamily> metrics_registry::Collect() const {

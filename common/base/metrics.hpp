@@ -71,9 +71,9 @@ public:
 
     /// The first help text of a name counts. Throws std::invalid_argument when the name is taken by
     /// another type: a bug in the program.
-    void add(std::string name, std::string help, labels set, const counter& metric);
-    void add(std::string name, std::string help, labels set, const gauge& metric);
-    void add(std::string name, std::string help, labels set, const histogram& metric);
+    void add(const std::string& name, std::string help, labels set, const counter& metric);
+    void add(const std::string& name, std::string help, labels set, const gauge& metric);
+    void add(const std::string& name, std::string help, labels set, const histogram& metric);
 
     std::vector<prometheus::MetricFamily> Collect() const override;
 

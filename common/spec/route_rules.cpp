@@ -20,7 +20,7 @@ public:
     route_checker(std::vector<problem>& out, std::string path, const publish_route& route)
         : out_(out), path_(std::move(path)), route_(route) {
         auto parsed = parse_topic_template(route.match_topic);
-        if (const auto* topic = std::get_if<topic_template>(&parsed)) {
+        if (auto* topic = std::get_if<topic_template>(&parsed)) {
             topic_ = std::move(*topic);
             is_topic_known_ = true;
         }

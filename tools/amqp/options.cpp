@@ -59,7 +59,7 @@ std::optional<std::string> parse_url(const std::string& url, tool_options& out) 
 std::optional<std::string> take_value(
     tool_options& out, std::string_view name, const std::string& value
 ) {
-    const auto bad = "bad value for " + std::string(name) + ": " + value;
+    auto bad = "bad value for " + std::string(name) + ": " + value;
     if (name == "--count") {
         if (!parse_number(value, out.count) || out.count == 0) return bad;
     } else if (name == "--timeout") {

@@ -25,14 +25,13 @@ inline constexpr std::size_t max_session_outgoing = 1u << 20;
 /// from timers.
 class driver_events {
 public:
+    virtual ~driver_events() = default;
+
     virtual void on_event(pn_event_t* event) = 0;
     /// Output was written: there may be room again.
     virtual void on_flushed() = 0;
     /// The last call: the socket is closed. Proton's objects live until the driver_io goes.
     virtual void on_finished(const error_text& error) = 0;
-
-protected:
-    ~driver_events() = default;
 };
 
 /// Held by shared_ptr only because waits outlive their owner's interest; the role owns it.

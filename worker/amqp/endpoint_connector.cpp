@@ -39,7 +39,8 @@ void endpoint_connector::start(const spec::endpoint& endpoint) {
         endpoint.host,
         std::to_string(port),
         [self = shared_from_this(
-         )](boost::system::error_code failure, boost::asio::ip::tcp::resolver::results_type found) {
+         )](boost::system::error_code failure,
+            const boost::asio::ip::tcp::resolver::results_type& found) {
             if (!self->done_) return;
             if (failure) return self->finish(-1, "cannot resolve: " + failure.message());
             for (const auto& entry : found) {

@@ -11,10 +11,9 @@ namespace pgw::amqp {
 /// Decides on credentials; empty user and password stand for ANONYMOUS.
 class credential_check {
 public:
-    virtual bool authenticate(std::string_view user, std::string_view password) = 0;
+    virtual ~credential_check() = default;
 
-protected:
-    ~credential_check() = default;
+    virtual bool authenticate(std::string_view user, std::string_view password) = 0;
 };
 
 /// Call after pn_transport_set_server and before the transport is bound. `check` outlives the

@@ -74,7 +74,7 @@ protected:
 class server_connection final : private driver_events, private credential_check {
 public:
     server_connection(const engine_context& context, connection_owner& owner);
-    ~server_connection();
+    ~server_connection() override;
 
     void start(net::byte_stream stream);
     void abort(std::string_view condition, std::string_view description);

@@ -47,7 +47,10 @@ bool is_loopback(const std::string& host) {
 class uplink_impl final : public uplink, private connection_events {
 public:
     uplink_impl(
-        engine_context context, uplink_settings settings, uplink_metrics& metrics, base::logger log
+        engine_context context,
+        uplink_settings settings,
+        uplink_metrics& metrics,
+        const base::logger& log
     )
         : context_(std::move(context)),
           settings_(std::move(settings)),
@@ -212,11 +215,12 @@ private:
 }  // namespace
 
 std::unique_ptr<uplink> make_uplink(
-    engine_context context, uplink_settings settings, uplink_metrics& metrics, base::logger log
+    engine_context context,
+    uplink_settings settings,
+    uplink_metrics& metrics,
+    const base::logger& log
 ) {
-    return std::make_unique<uplink_impl>(
-        std::move(context), std::move(settings), metrics, std::move(log)
-    );
+    return std::make_unique<uplink_impl>(std::move(context), std::move(settings), metrics, log);
 }
 
 }  // namespace pgw::amqp

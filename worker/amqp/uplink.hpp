@@ -55,7 +55,10 @@ struct uplink_settings {
 
 /// Starts connecting at once (in the next loop turn). Destroying it drops the connection.
 std::unique_ptr<uplink> make_uplink(
-    engine_context context, uplink_settings settings, uplink_metrics& metrics, base::logger log
+    engine_context context,
+    uplink_settings settings,
+    uplink_metrics& metrics,
+    const base::logger& log
 );
 
 }  // namespace pgw::amqp

@@ -31,7 +31,7 @@ public:
         uplink_metrics& metrics,
         connection_events& events
     );
-    ~uplink_connection();
+    ~uplink_connection() override;
 
     /// Starts AMQP on a connected stream. `host` goes into the open frame.
     void start(net::byte_stream stream, const std::string& host);

@@ -32,6 +32,8 @@ struct moving_connection {
 /// What a connection uses of its thread.
 class connection_host {
 public:
+    virtual ~connection_host() = default;
+
     virtual server::loop& loop() noexcept = 0;
     virtual session::services& services() noexcept = 0;
     virtual server_metrics& metrics() noexcept = 0;
@@ -46,9 +48,6 @@ public:
     virtual void on_connect_decided() noexcept = 0;
     /// The connection is closed and nothing refers to it: destroy it at the end of the turn.
     virtual void retire(connection& connection) noexcept = 0;
-
-protected:
-    ~connection_host() = default;
 };
 
 /// Owned by its thread. Destroyed only after retire(): no wait is outstanding then.

@@ -46,7 +46,7 @@ class worker_thread final : public connection_host {
 public:
     /// `sockets`: a listening descriptor per listener of the fleet, in order.
     worker_thread(fleet& fleet, std::size_t index, std::vector<int> sockets);
-    ~worker_thread();
+    ~worker_thread() override;
 
     void register_metrics(base::metrics_registry& registry);
     void start();
