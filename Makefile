@@ -32,5 +32,5 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (default 60), with ASan and UBSan
 bench: build ## measure against mosquitto and the floor; writes tests/bench/results and docs/performance.md
 	@tests/bench/report "$$(tests/bench/run)"
 
-demo: build ## MQTT in, AMQP out, on this machine, in one terminal
+demo: ## MQTT in, AMQP out, on this machine, in one terminal
 	@scripts/demo
