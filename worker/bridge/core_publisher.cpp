@@ -162,26 +162,23 @@ bool core_publisher::to_dead_letter(const publication& refused, base::bytes_view
     return lane->submit(moved, bytes.size());
 }
 
+void core_publisher::count(result_class kind, base::counter& not_in_time) {
+    switch (kind) {
+        case result_class::accepted:
+            return metrics_.accepted.add();
+        case result_class::refused:
+            return metrics_.refused.add();
+        case result_class::expired:
+            return metrics_.expired.add();
+        case result_class::retry:
+            return not_in_time.add();
+    }
+}
+
 void core_publisher::on_finished(
     const publication& publication, base::bytes_view bytes, const result& given
 ) {
-    if (publication.stream == nullptr) {
-        switch (given.kind) {
-            case result_class::accepted:
-                metrics_.accepted.add();
-                break;
-            case result_class::expired:
-                metrics_.expired.add();
-                break;
-            case result_class::refused:
-                metrics_.refused.add();
-                break;
-            case result_class::retry:
-                metrics_.dropped.add();
-                break;
-        }
-        return;
-    }
+    if (publication.stream == nullptr) return count(given.kind, metrics_.dropped);
     auto result = given;
     auto& stream = *publication.stream;
     if (publication.dead_letter) {
@@ -191,26 +188,14 @@ void core_publisher::on_finished(
         result.kind = result_class::refused;
         result.silent = kept ? silent_refusal::acknowledge : silent_refusal::disconnect;
     } else {
-        switch (given.kind) {
-            case result_class::accepted:
-                metrics_.accepted.add();
-                break;
-            case result_class::expired:
-                metrics_.expired.add();
-                break;
-            case result_class::retry:
-                metrics_.timed_out.add();
-                break;
-            case result_class::refused:
-                metrics_.refused.add();
-                if (stream.can_refuse) break;
-                if (publication.route->spec().on_refused.type == spec::on_refused_type::discard) {
-                    metrics_.discarded.add();
-                    result.silent = silent_refusal::acknowledge;
-                } else if (to_dead_letter(publication, bytes)) {
-                    return;
-                }
-                break;
+        count(given.kind, metrics_.timed_out);
+        if (given.kind == result_class::refused && !stream.can_refuse) {
+            if (publication.route->spec().on_refused.type == spec::on_refused_type::discard) {
+                metrics_.discarded.add();
+                result.silent = silent_refusal::acknowledge;
+            } else if (to_dead_letter(publication, bytes)) {
+                return;
+            }
         }
     }
     metrics_.latency.observe(std::chrono::duration<double>(now() - publication.submitted).count());

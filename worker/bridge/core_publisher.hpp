@@ -57,6 +57,7 @@ private:
     lane& lane_for(const spec::upstream& upstream, const std::string& address, bool presettled);
     submission refuse(const route* route, bool can_refuse, refusal why, std::string_view text);
     bool to_dead_letter(const publication& publication, base::bytes_view bytes);
+    void count(result_class kind, base::counter& not_in_time);
     void wait(core_stream& stream);
     void settle(core_stream& stream, std::uint32_t sequence, const result& result);
 

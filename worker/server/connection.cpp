@@ -338,23 +338,15 @@ void connection::want_read() {
     waiter_.async_wait(
         boost::asio::posix::descriptor_base::wait_read,
         [this](const boost::system::error_code& error) {
-            reading_ = false;
-            if (state_ == state::closed) {
-                if (!writing_) host_.retire(*this);
-                return;
-            }
-            if (error) return;
-            host_.loop().time().refresh();
+            if (!woke(reading_, error)) return;
             if (state_ == state::handshaking) {
                 handshake();
-            } else if (state_ == state::finishing) {
-                if (shut_) {
-                    discard();
-                } else {
-                    on_session_changed();
-                }
-            } else {
+            } else if (state_ != state::finishing) {
                 read();
+            } else if (shut_) {
+                discard();
+            } else {
+                on_session_changed();
             }
         }
     );
@@ -366,13 +358,7 @@ void connection::want_write() {
     waiter_.async_wait(
         boost::asio::posix::descriptor_base::wait_write,
         [this](const boost::system::error_code& error) {
-            writing_ = false;
-            if (state_ == state::closed) {
-                if (!reading_) host_.retire(*this);
-                return;
-            }
-            if (error) return;
-            host_.loop().time().refresh();
+            if (!woke(writing_, error)) return;
             if (state_ == state::handshaking) {
                 handshake();
             } else {
@@ -380,6 +366,19 @@ void connection::want_write() {
             }
         }
     );
+}
+
+// The end of a wait: whether there is something to do. The last one of a closed connection retires
+// it.
+bool connection::woke(bool& waiting, const boost::system::error_code& error) {
+    waiting = false;
+    if (state_ == state::closed) {
+        if (!reading_ && !writing_) host_.retire(*this);
+        return false;
+    }
+    if (error) return false;
+    host_.loop().time().refresh();
+    return true;
 }
 
 }  // namespace pgw::server

@@ -95,6 +95,7 @@ private:
     void drop();
     void want_read();
     void want_write();
+    bool woke(bool& waiting, const boost::system::error_code& error);
     void rearm();
     void connect_decided();
 
