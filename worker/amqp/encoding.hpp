@@ -3,6 +3,7 @@
 
 #include "common/base/bytes.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -41,16 +42,22 @@ public:
         }
         size_ += v.size();
     }
+    /// Bytes whose number is known when compiling: one check and one copy.
+    template <std::size_t Size>
+    void fixed(const std::array<std::uint8_t, Size>& v) noexcept {
+        if (size_ + Size <= capacity_) std::memcpy(begin_ + size_, v.data(), Size);
+        size_ += Size;
+    }
     void big_endian32(std::uint32_t v) noexcept {
-        byte(static_cast<std::uint8_t>(v >> 24));
-        byte(static_cast<std::uint8_t>(v >> 16));
-        byte(static_cast<std::uint8_t>(v >> 8));
-        byte(static_cast<std::uint8_t>(v));
+        fixed(std::array{
+            static_cast<std::uint8_t>(v >> 24),
+            static_cast<std::uint8_t>(v >> 16),
+            static_cast<std::uint8_t>(v >> 8),
+            static_cast<std::uint8_t>(v),
+        });
     }
     void open_section(section s) noexcept {
-        byte(0x00);
-        byte(0x53);
-        byte(static_cast<std::uint8_t>(s));
+        fixed(std::array<std::uint8_t, 3>{0x00, 0x53, static_cast<std::uint8_t>(s)});
     }
     void null() noexcept { byte(0x40); }
     void boolean(bool v) noexcept { byte(v ? 0x41 : 0x42); }
@@ -92,16 +99,13 @@ public:
 
 private:
     std::size_t open_compound(std::uint8_t constructor) noexcept {
-        byte(constructor);
-        const auto mark = size_;
-        big_endian32(0);
-        big_endian32(0);
-        return mark;
+        // Size and count are filled in by close().
+        fixed(std::array<std::uint8_t, 9>{constructor, 0, 0, 0, 0, 0, 0, 0, 0});
+        return size_ - 8;
     }
     void variable(std::uint8_t short_code, std::uint8_t long_code, base::bytes_view v) noexcept {
         if (v.size() < 256) {
-            byte(short_code);
-            byte(static_cast<std::uint8_t>(v.size()));
+            fixed(std::array<std::uint8_t, 2>{short_code, static_cast<std::uint8_t>(v.size())});
         } else {
             byte(long_code);
             big_endian32(static_cast<std::uint32_t>(v.size()));

@@ -3,6 +3,7 @@
 #include "worker/bridge/mapping.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 namespace pgw::bridge {
@@ -10,6 +11,16 @@ namespace {
 
 using amqp::section;
 using amqp::writer;
+
+/// A symbol of at most 255 characters in its encoding, made when compiling. [1.6.21]
+template <const std::string_view& Text>
+constexpr auto encoded_symbol = [] {
+    std::array<std::uint8_t, Text.size() + 2> bytes{0xa3, static_cast<std::uint8_t>(Text.size())};
+    for (std::size_t i = 0; i < Text.size(); ++i) {
+        bytes[i + 2] = static_cast<std::uint8_t>(Text[i]);
+    }
+    return bytes;
+}();
 
 /// Application properties that brokers act on. A device's user property of such a name would, for
 /// one, let it suppress other devices' messages through duplicate detection; it travels in the
@@ -44,10 +55,7 @@ std::uint32_t write_header(writer& out, const message& m) noexcept {
     out.open_section(section::header);
     if (!m.expiry_seconds) {
         // list8 of one element: durable.
-        out.byte(0xc0);
-        out.byte(2);
-        out.byte(1);
-        out.boolean(true);
+        out.fixed(std::array<std::uint8_t, 4>{0xc0, 2, 1, 0x41});
         return 0;
     }
     // list8: durable, priority (default), ttl.
@@ -67,36 +75,39 @@ void write_annotations(
     out.open_section(section::message_annotations);
     const auto mark = out.open_map();
     std::uint32_t elements = 0;
-    const auto text = [&](std::string_view key, std::string_view value) {
-        out.symbol(key);
+    const auto text = [&](const auto& key, std::string_view value) {
+        out.fixed(key);
         out.string(value);
         elements += 2;
     };
-    text(annotation::topic, m.topic);
-    out.symbol(annotation::qos);
-    out.ubyte(static_cast<std::uint8_t>(m.assurance));
-    elements += 2;
-    text(annotation::client_id, client.client_id);
-    if (!client.identity.empty()) text(annotation::identity, client.identity);
-    if (!client.user_name.empty()) text(annotation::user_name, client.user_name);
-    const auto flag = [&](std::string_view key) {
-        out.symbol(key);
+    const auto flag = [&](const auto& key) {
+        out.fixed(key);
         out.boolean(true);
         elements += 2;
     };
-    if (m.retain) flag(annotation::retain);
-    if (m.duplicate) flag(annotation::duplicate);
-    if (m.format != payload_format::unspecified) {
-        out.symbol(annotation::payload_format);
-        out.ubyte(m.format == payload_format::utf8 ? 1 : 0);
+    const auto number = [&](const auto& key, std::uint8_t value) {
+        out.fixed(key);
+        out.ubyte(value);
         elements += 2;
+    };
+    text(encoded_symbol<annotation::topic>, m.topic);
+    number(encoded_symbol<annotation::qos>, static_cast<std::uint8_t>(m.assurance));
+    text(encoded_symbol<annotation::client_id>, client.client_id);
+    if (!client.identity.empty()) text(encoded_symbol<annotation::identity>, client.identity);
+    if (!client.user_name.empty()) text(encoded_symbol<annotation::user_name>, client.user_name);
+    if (m.retain) flag(encoded_symbol<annotation::retain>);
+    if (m.duplicate) flag(encoded_symbol<annotation::duplicate>);
+    if (m.format != payload_format::unspecified) {
+        number(
+            encoded_symbol<annotation::payload_format>, m.format == payload_format::utf8 ? 1 : 0
+        );
     }
     if (m.content_type && !is_ascii(*m.content_type)) {
-        text(annotation::content_type, *m.content_type);
+        text(encoded_symbol<annotation::content_type>, *m.content_type);
     }
-    if (m.response_topic) text(annotation::response_topic, *m.response_topic);
+    if (m.response_topic) text(encoded_symbol<annotation::response_topic>, *m.response_topic);
     if (needs_annotation(m, e)) {
-        out.symbol(annotation::user_properties);
+        out.fixed(encoded_symbol<annotation::user_properties>);
         const auto list = out.open_list();
         for (const auto& p : m.properties) {
             out.string(p.key);
