@@ -125,8 +125,14 @@ class Worker:
     def accepts(self):
         if self.process.poll() is not None:
             raise AssertionError(f"the worker ended with {self.process.returncode}:\n{self.log()}")
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        ports = [self.port]
+        if isinstance(self.document, dict):
+            ports = [listener["port"] for listener in self.document["spec"]["listeners"]]
+        for port in ports:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) != 0:
+                    return False
+        return True
 
     def get(self, path):
         """(status, body) of an admin request."""
