@@ -27,7 +27,7 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::size_t header_limit = 8 * 1024;
+constexpr std::size_t header_limit = std::size_t{8} << 10;
 constexpr std::chrono::seconds request_deadline{10};
 constexpr std::chrono::seconds linger_deadline{1};
 constexpr std::chrono::milliseconds accept_pause{100};
