@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """A real ActiveMQ Artemis: fetched once through Maven, a broker instance in a temporary folder, ports of its own.
 
 As a program it starts one and prints its ports: tests/brokers/artemis.py [--fetch]
