@@ -1,0 +1,59 @@
+// The gate.
+#include "operator/controllers/protocol_gateway/gate.hpp"
+
+#include "common/spec/fields.hpp"
+#include "common/spec/read.hpp"
+
+namespace pgw::controllers {
+
+namespace {
+
+void check_ports(const spec::gateway& gateway, std::vector<std::string>& problems) {
+    const auto check = [&](const std::string& path, std::uint16_t port) {
+        if (port == 0) problems.push_back(path + ": 0 is for tests only; a Service needs a port");
+        if (port != resources::port::health && port != resources::port::metrics) return;
+        problems.push_back(
+            path + ": " + std::to_string(port) + " is the worker pods' own port for probes or metrics"
+        );
+    };
+    for (std::size_t i = 0; i < gateway.listeners.size(); ++i) {
+        check(
+            "spec.listeners[" + std::to_string(i) + "].port",
+            resources::container_port(gateway.listeners[i].port)
+        );
+    }
+    for (std::size_t i = 0; i < gateway.upstreams.size(); ++i) {
+        if (!gateway.upstreams[i].embedded) continue;
+        check(
+            "spec.upstreams[" + std::to_string(i) + "].embedded.port",
+            gateway.upstreams[i].embedded->port
+        );
+    }
+}
+
+}  // namespace
+
+gated gate(const gateway_record& record) {
+    gated result;
+    result.manifest = {
+        {"apiVersion", json::string_view(spec::api_version.data(), spec::api_version.size())},
+        {"kind", json::string_view(spec::kind_name.data(), spec::kind_name.size())},
+        {"metadata", {{"name", record.ref.name}}},
+        {"spec", json::parse(record.spec)},
+    };
+    auto read = spec::read_manifest(json::serialize(result.manifest));
+    if (const auto* problems = std::get_if<std::vector<spec::problem>>(&read)) {
+        for (const auto& problem : *problems) {
+            result.problems.push_back(
+                (problem.path.empty() ? "" : problem.path + ": ") + problem.text
+            );
+        }
+        return result;
+    }
+    result.gateway = std::get<spec::gateway>(std::move(read));
+    check_ports(*result.gateway, result.problems);
+    if (!result.problems.empty()) result.gateway.reset();
+    return result;
+}
+
+}  // namespace pgw::controllers

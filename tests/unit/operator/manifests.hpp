@@ -1,0 +1,54 @@
+// Gateways for tests.
+#pragma once
+
+#include "common/spec/read.hpp"
+#include "operator/resources/revision.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace pgw::test {
+
+namespace json = boost::json;
+
+/// A manifest whose spec is `base_spec` with the members of `more` put over it.
+inline json::object manifest(const char* more = "{}") {
+    auto spec = json::parse(R"({
+        "listeners": [{"name": "mqtt", "type": "MQTT", "port": 1883}],
+        "authentication": [{"name": "anyone", "type": "Anonymous"}],
+        "upstreams": [{"name": "bus", "type": "Artemis", "endpoints": ["amqp://artemis:5672"]}],
+        "routes": {"publish": [{"name": "all", "match": {"topic": "{*rest}"},
+                                "to": {"upstream": "bus", "address": "telemetry"}}]}
+    })").as_object();
+    for (const auto& [key, value] : json::parse(more).as_object()) spec[key] = value;
+    return {
+        {"apiVersion", "protocolgateway.dev/v1alpha1"},
+        {"kind", "ProtocolGateway"},
+        {"metadata", {{"name", "plant"}}},
+        {"spec", std::move(spec)},
+    };
+}
+
+/// A manifest with its typed values, which refer to each other: not to be copied.
+struct stored_gateway {
+    explicit stored_gateway(const char* more = "{}", std::string image = "worker:1")
+        : object(manifest(more)), gateway(read(object)), inputs{object, gateway, std::move(image), {}} {}
+
+    static spec::gateway read(const json::object& object) {
+        auto result = spec::read_manifest(json::serialize(object));
+        if (const auto* problems = std::get_if<std::vector<spec::problem>>(&result)) {
+            for (const auto& problem : *problems) ADD_FAILURE() << spec::to_string(problem);
+            return {};
+        }
+        return std::get<spec::gateway>(std::move(result));
+    }
+
+    json::object object;
+    spec::gateway gateway;
+    resources::revision_inputs inputs;
+};
+
+inline const resources::gateway_ref owner{"iot", "plant", "uid-1"};
+
+}  // namespace pgw::test
