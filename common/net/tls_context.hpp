@@ -17,16 +17,20 @@ namespace pgw::net {
 enum class tls_role : std::uint8_t { server, client };
 enum class peer_verification : std::uint8_t { none, optional, required };
 
-/// Paths of PEM files. A server needs certificate and key; a client may have them. TLS 1.2 at
-/// least.
+/// Paths of PEM files, or PEM texts in their place, which win. A server needs certificate and key; a
+/// client may have them. TLS 1.2 at least.
 struct tls_files {
     tls_role role = tls_role::server;
     std::string certificate;  ///< May be empty for a client.
     std::string key;
     std::string ca;  ///< Empty: for a client the system's trust store.
+    std::string certificate_text;
+    std::string key_text;
+    std::string ca_text;
     /// Of a server. A server that verifies needs `ca`. A client always verifies the server and its
-    /// name.
+    /// name, unless it is told not to.
     peer_verification verification = peer_verification::none;
+    bool trust_any_server = false;  ///< Of a client: verifies nothing.
 };
 
 /// Holds the current SSL_CTX. Safe to use from several threads; a reload affects new connections
@@ -41,6 +45,8 @@ public:
     /// the last successful load, or nothing is loaded. Returns the problem in words, or nullopt.
     std::optional<std::string> reload();
     bool loaded() const;
+    /// Counts successful loads: a change tells that new streams differ from older ones.
+    std::uint64_t generation() const;
     /// A new TLS stream on `fd` in this context's role. `server_name` (client): SNI and the name
     /// that the certificate must carry; an IP address is checked as such and not sent as SNI. Takes
     /// `fd` over only when it returns a stream; nullopt: not loaded, or a client without a name.

@@ -328,27 +328,25 @@ kube::awaitable<void> reconciler::write_status(run& r) {
     const auto& previous = previous_value.as_object();
     const auto since = last_progress(r, seen, plan.rolling && !was_stopped);
     const auto written = connections_written_.find(r.key);
-    status_input input{
-        .entry = *entry,
-        .gateway = r.gated.gateway ? &*r.gated.gateway : nullptr,
-        .problems = r.gated.problems,
-        .target = r.target,
-        .target_image = r.image,
-        .default_image = options_.worker_image,
-        .version = options_.version,
-        .rollout = std::move(seen),
-        .plan = std::move(plan),
-        .applied = r.applied,
-        .foreign_scalers = r.foreign_scalers,
-        .pod_monitors_missing =
-            r.gated.gateway &&
-            r.gated.gateway->monitoring.type == spec::monitoring_type::pod_monitor &&
-            !features_.pod_monitors,
-        .overdue = r.now - since > r.deadline,
-        .now = r.now,
-        .may_move_connections = written == connections_written_.end() ||
-                                r.now - written->second >= connections_interval,
-    };
+    status_input input(*entry);
+    input.gateway = r.gated.gateway ? &*r.gated.gateway : nullptr;
+    input.problems = r.gated.problems;
+    input.target = r.target;
+    input.target_image = r.image;
+    input.default_image = options_.worker_image;
+    input.version = options_.version;
+    input.rollout = std::move(seen);
+    input.plan = std::move(plan);
+    input.applied = r.applied;
+    input.foreign_scalers = r.foreign_scalers;
+    input.pod_monitors_missing =
+        r.gated.gateway &&
+        r.gated.gateway->monitoring.type == spec::monitoring_type::pod_monitor &&
+        !features_.pod_monitors;
+    input.overdue = r.now - since > r.deadline;
+    input.now = r.now;
+    input.may_move_connections = written == connections_written_.end() ||
+                                 r.now - written->second >= connections_interval;
     input.rollout.desired = desired;
     auto next = build_status(input, previous, utc_now_text());
     r.moving = input.plan.rolling || !input.rollout.occupied.empty() ||

@@ -24,6 +24,8 @@ struct apply_problems {
 };
 
 struct status_input {
+    explicit status_input(const gateway_entry& e) : entry(e) {}
+
     const gateway_entry& entry;  ///< Has a record.
     const spec::gateway* gateway = nullptr;  ///< nullptr: the spec is invalid.
     std::vector<std::string> problems;       ///< Why it is invalid.
@@ -37,7 +39,7 @@ struct status_input {
     std::vector<std::string> foreign_scalers;
     bool pod_monitors_missing = false;  ///< Asked for, and the cluster has no such resource.
     bool overdue = false;  ///< A shard is on its way for longer than the deadline.
-    base::time_point now;
+    base::time_point now{};
     bool may_move_connections = true;  ///< A minute has passed since they were last written.
 };
 

@@ -33,7 +33,8 @@ protected:
 
     status_input input() {
         entry_.reports = {{"pod", report_, since_}};
-        status_input in{.entry = entry_, .now = start + later};
+        status_input in(entry_);
+        in.now = start + later;
         in.gateway = &stored_.gateway;
         in.target = "b";
         in.target_image = in.default_image = "worker:1";

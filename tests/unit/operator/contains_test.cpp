@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(
         contains_case{"plain_item_added", R"(["a", "b"])", R"(["a"])", false},
         contains_case{"kind_of_value_changed", R"({"a": []})", R"({"a": {"b": 1}})", false}
     ),
-    [](const auto& info) { return info.param.name; }
+    [](const auto& tested) { return tested.param.name; }
 );
 
 TEST(overlay, merges_named_items_and_replaces_other_lists) {

@@ -21,7 +21,8 @@ inline json::object manifest(const char* more = "{}") {
         "routes": {"publish": [{"name": "all", "match": {"topic": "{*rest}"},
                                 "to": {"upstream": "bus", "address": "telemetry"}}]}
     })").as_object();
-    for (const auto& [key, value] : json::parse(more).as_object()) spec[key] = value;
+    const auto members = json::parse(more);
+    for (const auto& [key, value] : members.as_object()) spec[key] = value;
     return {
         {"apiVersion", "protocolgateway.dev/v1alpha1"},
         {"kind", "ProtocolGateway"},
