@@ -1,4 +1,5 @@
-// Keys that want to be reconciled: each at most once at a time, at the earliest time asked for. Pure.
+// Keys that want to be reconciled: each at most once at a time, at the earliest time asked for.
+// Pure.
 #pragma once
 
 #include "common/base/clock.hpp"
@@ -15,8 +16,8 @@ enum class priority : std::uint8_t {
     normal,  ///< A change somebody made.
 };
 
-/// A queue of keys. `add` while the key waits merges (higher priority, earlier time); `add` while it
-/// is being processed makes it ready again when `done` is called, so one key is never processed
+/// A queue of keys. `add` while the key waits merges (higher priority, earlier time); `add` while
+/// it is being processed makes it ready again when `done` is called, so one key is never processed
 /// twice at once and no event is lost. Not thread-safe; time and randomness are arguments.
 class work_queue {
 public:
@@ -25,8 +26,8 @@ public:
         base::milliseconds backoff_maximum{1'000'000};
     };
     struct counts {
-        std::size_t depth = 0;       ///< Ready, not yet taken.
-        std::size_t waiting = 0;     ///< Delayed.
+        std::size_t depth = 0;    ///< Ready, not yet taken.
+        std::size_t waiting = 0;  ///< Delayed.
         std::size_t processing = 0;
         std::uint64_t adds = 0;
         std::uint64_t retries = 0;
