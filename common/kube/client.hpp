@@ -25,9 +25,9 @@ using awaitable = boost::asio::awaitable<T>;
 namespace json = boost::json;
 
 struct client_options {
-    std::string user_agent;             ///< Stands in the audit log.
-    std::size_t max_connections = 8;    ///< For unary requests; callers wait for a free one.
-    base::milliseconds timeout{30'000}; ///< Of one unary request, retries excluded.
+    std::string user_agent;              ///< Stands in the audit log.
+    std::size_t max_connections = 8;     ///< For unary requests; callers wait for a free one.
+    base::milliseconds timeout{30'000};  ///< Of one unary request, retries excluded.
 };
 
 struct write_options {
@@ -51,7 +51,8 @@ struct list_options {
     std::string label_selector;
     std::string field_selector;
     std::string resource_version;  ///< As in the API: "" is a quorum read, "0" any version.
-    std::size_t limit = 500;       ///< Page size; not sent with a non-empty resource_version other than "0".
+    std::size_t limit =
+        500;  ///< Page size; not sent with a non-empty resource_version other than "0".
 };
 
 enum class patch_type : std::uint8_t { merge, json };
@@ -75,10 +76,7 @@ public:
     void observe(request_observer observer);
 
     awaitable<result<json::value>> get(
-        const resource_type& type,
-        std::string ns,
-        std::string name,
-        std::string subresource = {}
+        const resource_type& type, std::string ns, std::string name, std::string subresource = {}
     );
     /// Calls `on_item` for every object of every page; returns the list's resourceVersion. When the
     /// continue token expires midway the result is `expired`.
@@ -88,8 +86,9 @@ public:
         list_options options,
         std::function<void(json::object&&)> on_item
     );
-    awaitable<result<json::value>>
-    create(const resource_type& type, std::string ns, json::value object, write_options options = {});
+    awaitable<result<json::value>> create(
+        const resource_type& type, std::string ns, json::value object, write_options options = {}
+    );
     /// PUT. The object holds the resourceVersion that it replaces.
     awaitable<result<json::value>> replace(
         const resource_type& type,

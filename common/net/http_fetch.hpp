@@ -11,8 +11,8 @@
 namespace pgw::net {
 
 struct http_fetch_result {
-    int status = 0;     ///< 0: no answer; `error` says why.
-    std::string body;   ///< At most `max_body` bytes; more is an error.
+    int status = 0;    ///< 0: no answer; `error` says why.
+    std::string body;  ///< At most `max_body` bytes; more is an error.
     std::string error;
 };
 

@@ -51,17 +51,18 @@ void check_value(problems& out, const std::string& path, Enum value, const no_ru
 }
 
 void check_value(
-    problems& out,
-    const std::string& path,
-    const std::vector<std::pair<std::string, std::string>>& value,
-    const properties_rule& rule
+    problems& out, const std::string& path, const string_map& value, const map_rule& rule
 ) {
-    if (value.size() > rule.maximum) {
-        report(out, path, "has more than " + std::to_string(rule.maximum) + " members");
-    }
+    report(out, path, violation(rule, value.size()));
     for (const auto& [key, text] : value) {
-        report(out, below(path, key), check_text(text_kind::value_template, text));
+        report(out, below(path, key), check_entry(rule.kind, key, text));
     }
+}
+
+void check_value(
+    problems& out, const std::string& path, const std::string& value, const object_rule& rule
+) {
+    report(out, path, violation(rule, value));
 }
 
 template <described T>

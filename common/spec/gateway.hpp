@@ -1,13 +1,15 @@
 // The ProtocolGateway specification (protocolgateway.dev/v1alpha1) as typed values with their
 // defaults.
 //
-// This is the one definition of the fields the worker obeys. A field appears here together with the
-// code that obeys it. Reading, validation, the printed configuration and the reference page are all
-// bound to these structs.
+// This is the one definition of the fields; those that only the operator obeys are in
+// operator_spec.hpp. A field appears here together with the code that obeys it. Reading,
+// validation, the printed configuration, the CRD and the reference page are all bound to these
+// structs.
 #pragma once
 
 #include "common/base/clock.hpp"
 #include "common/base/log.hpp"
+#include "common/spec/operator_spec.hpp"
 
 #include <cstdint>
 #include <map>
@@ -130,8 +132,7 @@ struct publish_route {
     std::string upstream;
     std::string address;              ///< May use the match's variables and {clientId}.
     std::string subject = "{topic}";  ///< Likewise; empty: no subject.
-    std::vector<std::pair<std::string, std::string>>
-        properties;  ///< Application properties, in order.
+    string_map properties;            ///< Application properties, in order.
     spec::on_refused on_refused;
     spec::ordering ordering = spec::ordering::relaxed;
 };
@@ -185,6 +186,17 @@ struct gateway {
     spec::admin admin;
     spec::drain drain;
     std::uint32_t threads = 0;  ///< 0: one per usable CPU.
+
+    // What only the operator obeys.
+    std::uint32_t shards = 1;  ///< 0: stopped on purpose.
+    std::optional<spec::autoscaling> autoscaling;
+    worker_pods worker;
+    spec::service_account service_account;
+    spec::service service;
+    spec::rollout rollout;
+    spec::disruption disruption;
+    spec::monitoring monitoring;
+    spec::network_policy network_policy;
 };
 
 }  // namespace pgw::spec

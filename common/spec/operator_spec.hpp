@@ -15,8 +15,8 @@ using string_map = std::vector<std::pair<std::string, std::string>>;  ///< In th
 
 struct autoscaling {
     std::uint32_t min_shards = 1;
-    std::uint32_t max_shards = 0;                 ///< Required.
-    std::uint32_t target_cpu_utilization = 70;    ///< Percent of the container's CPU request.
+    std::uint32_t max_shards = 0;               ///< Required.
+    std::uint32_t target_cpu_utilization = 70;  ///< Percent of the container's CPU request.
     base::milliseconds scale_down_stabilization{300'000};
 };
 
@@ -30,7 +30,8 @@ struct compute_resources {
 struct worker_pods {
     std::string image;  ///< Empty: see docs/operations.md, "Worker image".
     spec::upgrade_policy upgrade_policy = upgrade_policy::manual;
-    std::optional<compute_resources> resources;  ///< Unset: requests 100m and 64Mi, memory limit 512Mi.
+    std::optional<compute_resources>
+        resources;             ///< Unset: requests 100m and 64Mi, memory limit 512Mi.
     std::string pod_template;  ///< JSON text of a partial PodTemplateSpec; empty: none.
 };
 
@@ -42,6 +43,8 @@ struct service_account {
 enum class service_type : std::uint8_t { cluster_ip, node_port, load_balancer };
 enum class traffic_policy : std::uint8_t { cluster, local };
 
+/// What has no effect with its type is refused: loadBalancer* belong to LoadBalancer only,
+/// externalTrafficPolicy Local to NodePort and LoadBalancer.
 struct service {
     service_type type = service_type::cluster_ip;
     string_map labels;
@@ -53,7 +56,8 @@ struct service {
 
 struct rollout {
     std::uint32_t max_concurrent_shards = 1;
-    base::milliseconds progress_deadline{600'000};  ///< After it a shard that is not ready is Stalled.
+    base::milliseconds progress_deadline{600'000
+    };  ///< After it a shard that is not ready is Stalled.
 };
 
 struct disruption {
@@ -69,7 +73,7 @@ struct pod_monitor {
 
 struct monitoring {
     monitoring_type type = monitoring_type::none;
-    std::optional<spec::pod_monitor> pod_monitor;
+    std::optional<spec::pod_monitor> pod_monitor;  ///< read_manifest sets it for type PodMonitor.
 };
 
 enum class network_policy_type : std::uint8_t { none, managed };
@@ -81,7 +85,7 @@ struct managed_network_policy {
 
 struct network_policy {
     network_policy_type type = network_policy_type::none;
-    std::optional<managed_network_policy> managed;
+    std::optional<managed_network_policy> managed;  ///< read_manifest sets it for type Managed.
 };
 
 }  // namespace pgw::spec

@@ -1,5 +1,6 @@
 // Parts of a stored manifest, cut along the marks of the field tables. They work on the JSON as it
-// is stored, defaults not written out, so that a new default or a new field moves nothing.
+// is stored, defaults not written out, so that a new default or a new field moves nothing. What
+// this program does not know is in neither part.
 #pragma once
 
 #include <boost/json.hpp>
@@ -15,7 +16,7 @@ boost::json::object worker_manifest(const boost::json::object& manifest);
 
 /// Of spec what is of change class `roll`, whatever its scope, with sorted keys: what a new worker
 /// is needed for. `worker.image` and `worker.upgradePolicy` are `live` here: the image is chosen
-/// elsewhere.
+/// elsewhere. Empty objects and lists are left out: they mean the same as nothing.
 boost::json::object roll_class(const boost::json::object& manifest);
 
 /// A Secret that the manifest refers to.

@@ -3,208 +3,19 @@
 
 #include "common/spec/document.hpp"
 #include "common/spec/fields.hpp"
+#include "common/spec/reading.hpp"
 #include "common/spec/rules.hpp"
 #include "common/spec/suggest.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <map>
-#include <set>
 #include <tuple>
 
 namespace pgw::spec {
 
 namespace {
 
-// Problems so far, and the place of everything that was read.
-struct reading {
-    std::vector<problem> problems;
-    std::set<std::string, std::less<>> faulty;  // the paths of the problems
-    std::map<std::string, mark, std::less<>> places;
-
-    void report(const std::string& path, std::string text, mark at) {
-        problems.push_back({path, std::move(text), at.line, at.column});
-        faulty.insert(path);
-    }
-};
-
-const char* name_of(node::kind_type kind) {
-    switch (kind) {
-        case node::kind_type::null:
-            return "empty";
-        case node::kind_type::plain:
-        case node::kind_type::text:
-            return "a scalar";
-        case node::kind_type::list:
-            return "a list";
-        case node::kind_type::object:
-            return "an object";
-    }
-    return "";
-}
-
-// Whether a plain scalar is a number or a truth value to a YAML 1.1 reader, which Kubernetes is.
-bool is_typed(std::string_view text) {
-    for (const std::string_view word : {"true", "false", "yes", "no", "on", "off", "y", "n"}) {
-        if (text.size() == word.size() &&
-            std::equal(text.begin(), text.end(), word.begin(), [](char a, char b) {
-                return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
-            })) {
-            return true;
-        }
-    }
-    auto digits = text;
-    if (digits.starts_with('+') || digits.starts_with('-')) digits.remove_prefix(1);
-    double ignored = 0;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), ignored);
-    if (end == digits.data() + digits.size() && error != std::errc::invalid_argument) return true;
-    return digits.size() > 2 && digits[0] == '0' &&
-           (digits[1] == 'x' || digits[1] == 'o' || digits[1] == 'b') &&
-           digits.find_first_not_of("0123456789abcdefABCDEF", 2) == std::string_view::npos;
-}
-
 template <class T>
 void read_object(reading& r, const node& n, const std::string& path, T& out);
-
-bool expect(reading& r, const node& n, const std::string& path, node::kind_type kind) {
-    if (n.kind == kind) return true;
-    r.report(path, std::string("must be ") + name_of(kind) + ", not " + name_of(n.kind), n.mark);
-    return false;
-}
-
-bool expect_text(reading& r, const node& n, const std::string& path) {
-    if (!n.is_scalar()) {
-        r.report(path, std::string("must be text, not ") + name_of(n.kind), n.mark);
-    } else if (n.kind == node::kind_type::plain && is_typed(n.scalar)) {
-        r.report(path, in_quotes(n.scalar) + " is not text; write it in quotes", n.mark);
-    } else {
-        return true;
-    }
-    return false;
-}
-
-// Stores the value if it obeys the rule.
-template <class Target, class Value, class Rule>
-void accept(
-    reading& r,
-    const node& n,
-    const std::string& path,
-    Target& out,
-    const Value& value,
-    const Rule& rule
-) {
-    if (auto text = violation(rule, value)) {
-        r.report(path, std::move(*text), n.mark);
-    } else {
-        out = static_cast<Target>(value);
-    }
-}
-
-template <std::integral T>
-void read_value(
-    reading& r, const node& n, const std::string& path, T& out, const number_rule& rule
-) {
-    std::int64_t value = 0;
-    const auto* const end = n.scalar.data() + n.scalar.size();
-    const auto parsed = std::from_chars(n.scalar.data(), end, value);
-    if (n.kind == node::kind_type::plain && parsed.ec == std::errc::result_out_of_range) {
-        r.report(path, in_quotes(n.scalar) + " is not in " + range_text(rule), n.mark);
-    } else if (n.kind != node::kind_type::plain || parsed.ec != std::errc{} || parsed.ptr != end) {
-        r.report(path, "must be a whole number without quotes", n.mark);
-    } else {
-        accept(r, n, path, out, value, rule);
-    }
-}
-
-template <std::unsigned_integral T>
-void read_value(reading& r, const node& n, const std::string& path, T& out, const size_rule& rule) {
-    const auto value = n.is_scalar() ? parse_size(n.scalar) : std::nullopt;
-    if (!value) {
-        r.report(path, "must be a size such as 65536, 64Ki, 16Mi or 1G", n.mark);
-    } else {
-        accept(r, n, path, out, *value, rule);
-    }
-}
-
-template <class Rep, class Period>
-void read_value(
-    reading& r,
-    const node& n,
-    const std::string& path,
-    std::chrono::duration<Rep, Period>& out,
-    const time_rule& rule
-) {
-    using target = std::chrono::duration<Rep, Period>;
-    const auto value = n.is_scalar() ? parse_duration(n.scalar) : std::nullopt;
-    if (!value) {
-        r.report(path, "must be a duration with its unit, such as 250ms, 30s, 5m or 1m30s", n.mark);
-    } else if (std::chrono::floor<target>(*value) != *value) {
-        r.report(path, "must be a whole number of seconds", n.mark);
-    } else if (auto text = violation(rule, *value)) {
-        r.report(path, std::move(*text), n.mark);
-    } else {
-        out = std::chrono::floor<target>(*value);
-    }
-}
-
-void read_value(
-    reading& r, const node& n, const std::string& path, std::string& out, const text_rule& rule
-) {
-    if (expect_text(r, n, path)) accept(r, n, path, out, n.scalar, rule);
-}
-
-void read_value(reading& r, const node& n, const std::string& path, endpoint& out, const endpoint_rule&) {
-    if (!expect_text(r, n, path)) return;
-    auto parsed = parse_endpoint(n.scalar);
-    if (auto* text = std::get_if<std::string>(&parsed)) {
-        // Not quoted: it may hold a password.
-        r.report(path, std::move(*text), n.mark);
-    } else {
-        out = std::get<endpoint>(std::move(parsed));
-    }
-}
-
-template <class Enum>
-    requires std::is_enum_v<Enum>
-void read_value(reading& r, const node& n, const std::string& path, Enum& out, const no_rule&) {
-    std::vector<std::string_view> names;
-    for (const auto& row : enum_table<Enum>::rows) {
-        if (n.is_scalar() && row.name == n.scalar) {
-            out = row.value;
-            return;
-        }
-        names.push_back(row.name);
-    }
-    std::string text = n.is_scalar() ? in_quotes(n.scalar) + " is not one of " : "must be one of ";
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        text += i == 0 ? "" : ", ";
-        text += names[i];
-    }
-    if (n.is_scalar()) text += suggestion(n.scalar, names);
-    r.report(path, std::move(text), n.mark);
-}
-
-void read_value(
-    reading& r,
-    const node& n,
-    const std::string& path,
-    std::vector<std::pair<std::string, std::string>>& out,
-    const properties_rule& rule
-) {
-    if (!expect(r, n, path, node::kind_type::object)) return;
-    if (n.members.size() > rule.maximum) {
-        r.report(path, "has more than " + std::to_string(rule.maximum) + " members", n.mark);
-        return;
-    }
-    for (const auto& m : n.members) {
-        const auto member_path = below(path, m.key);
-        r.places[member_path] = m.mark;
-        std::string value;
-        read_value(r, m.value, member_path, value, text_rule{text_kind::value_template});
-        out.emplace_back(m.key, std::move(value));
-    }
-}
 
 template <described T>
 void read_value(reading& r, const node& n, const std::string& path, T& out, const no_rule&) {
@@ -350,6 +161,19 @@ bool is_explained(const std::set<std::string, std::less<>>& unreadable, std::str
     return unreadable.contains("");
 }
 
+// The members of unions that have nothing but defaults may be left out.
+void set_chosen_members(gateway& g) {
+    for (auto& up : g.upstreams) {
+        if (up.type == upstream_type::embedded && !up.embedded) up.embedded.emplace();
+    }
+    if (g.monitoring.type == monitoring_type::pod_monitor && !g.monitoring.pod_monitor) {
+        g.monitoring.pod_monitor.emplace();
+    }
+    if (g.network_policy.type == network_policy_type::managed && !g.network_policy.managed) {
+        g.network_policy.managed.emplace();
+    }
+}
+
 read_result read_gateway(std::string_view text) {
     auto document = parse_document(text);
     if (auto* problems = std::get_if<std::vector<problem>>(&document)) return std::move(*problems);
@@ -357,9 +181,7 @@ read_result read_gateway(std::string_view text) {
     reading r;
     gateway result;
     read_object(r, std::get<node>(document), "", result);
-    for (auto& up : result.upstreams) {
-        if (up.type == upstream_type::embedded && !up.embedded) up.embedded.emplace();
-    }
+    set_chosen_members(result);
 
     // What could not be read has its default now: a rule that trips over that would only repeat the
     // problem.

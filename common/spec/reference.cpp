@@ -21,8 +21,24 @@ std::string type_text(const time_rule& rule) {
 std::string type_text(const endpoint_rule&) {
     return "endpoint";
 }
-std::string type_text(const properties_rule& rule) {
-    return "map of value templates, at most " + std::to_string(rule.maximum);
+std::string type_text(const map_rule& rule) {
+    const auto of = [&]() -> std::string {
+        switch (rule.kind) {
+            case map_kind::properties:
+                return "map of value templates";
+            case map_kind::labels:
+                return "map of labels";
+            case map_kind::annotations:
+                return "map of annotations";
+            case map_kind::quantities:
+                return "map of quantities";
+        }
+        return {};
+    };
+    return of() + ", at most " + std::to_string(rule.maximum);
+}
+std::string type_text(const object_rule& rule) {
+    return "any object, at most " + print_size(rule.maximum);
 }
 std::string type_text(const text_rule& rule) {
     switch (rule.kind) {
@@ -40,6 +56,14 @@ std::string type_text(const text_rule& rule) {
             return "topic template";
         case text_kind::value_template:
             return "value template";
+        case text_kind::image:
+            return "image";
+        case text_kind::object_name:
+            return "object name";
+        case text_kind::qualified_name:
+            return "qualified name";
+        case text_kind::cidr:
+            return "CIDR";
     }
     return {};
 }
@@ -144,10 +168,7 @@ public:
             info,
             std::string(info.text) + " `" + std::string(text) + "`.");
     }
-    void ignored(const field_info& info) {
-        if (info.scope != field_scope::operator_only) return;
-        row(below(path_, info.name), "any", "", info, std::string(info.text));
-    }
+    void ignored(const field_info&) {}
 
 private:
     void row(

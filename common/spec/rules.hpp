@@ -33,10 +33,19 @@ inline std::optional<std::string> violation(const size_rule& rule, std::uint64_t
     return outside(rule, value, print_size(value));
 }
 inline std::optional<std::string> violation(const time_rule& rule, base::milliseconds value) {
+    if (rule.whole_seconds && value.count() % 1000 != 0) return "must be a whole number of seconds";
     return outside(rule, value, print_duration(value));
 }
 inline std::optional<std::string> violation(const text_rule& rule, const std::string& value) {
     return check_text(rule.kind, value);
+}
+inline std::optional<std::string> violation(const map_rule& rule, std::size_t size) {
+    if (size > rule.maximum) return "has more than " + std::to_string(rule.maximum) + " members";
+    return std::nullopt;
+}
+inline std::optional<std::string> violation(const object_rule& rule, const std::string& value) {
+    if (value.size() <= rule.maximum) return std::nullopt;
+    return "is longer than " + std::to_string(rule.maximum) + " bytes of JSON";
 }
 template <class ItemRule>
 std::optional<std::string> violation(const list_rule<ItemRule>& rule, std::size_t size) {

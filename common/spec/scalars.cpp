@@ -2,6 +2,7 @@
 #include "common/spec/scalars.hpp"
 
 #include "common/base/json_text.hpp"
+#include "common/spec/syntax.hpp"
 #include "common/spec/topic_template.hpp"
 
 #include <arpa/inet.h>
@@ -14,9 +15,9 @@ namespace pgw::spec {
 
 namespace {
 
-constexpr std::size_t max_label = 40;
-constexpr std::size_t max_subdomain = 253;
 constexpr std::size_t max_template = 4096;
+constexpr std::size_t max_annotation = 4096;
+constexpr std::size_t max_number = 32;  // characters of a duration or size
 
 struct unit {
     std::string_view suffix;
@@ -48,58 +49,6 @@ std::optional<std::uint64_t> take_number(std::string_view& text) {
     return value;
 }
 
-bool is_alphanumeric(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-bool is_lower_alphanumeric(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-bool is_label(std::string_view text, std::size_t maximum) {
-    return !text.empty() && text.size() <= maximum && is_lower_alphanumeric(text.front()) &&
-           is_lower_alphanumeric(text.back()) && std::all_of(text.begin(), text.end(), [](char c) {
-               return is_lower_alphanumeric(c) || c == '-';
-           });
-}
-
-// Dot-separated parts, each of which satisfies `is_part`.
-template <class IsPart>
-bool is_dotted(std::string_view text, IsPart is_part) {
-    if (text.empty() || text.size() > max_subdomain) return false;
-    for (;;) {
-        const auto dot = text.find('.');
-        if (!is_part(text.substr(0, dot))) return false;
-        if (dot == std::string_view::npos) return true;
-        text.remove_prefix(dot + 1);
-    }
-}
-
-bool is_ip_address(const std::string& text) {
-    in6_addr ignored{};
-    return text.find('\0') == std::string::npos &&
-           (::inet_pton(AF_INET, text.c_str(), &ignored) == 1 ||
-            ::inet_pton(AF_INET6, text.c_str(), &ignored) == 1);
-}
-
-bool is_host(const std::string& text) {
-    if (is_ip_address(text)) return true;
-    return is_dotted(text, [](std::string_view part) {
-        return !part.empty() && part.size() <= 63 &&
-               std::all_of(part.begin(), part.end(), [](char c) {
-                   return is_alphanumeric(c) || c == '-' || c == '_';
-               });
-    });
-}
-
-// A file name that cannot leave its directory.
-bool is_secret_key(std::string_view text) {
-    return !text.empty() && text.size() <= max_subdomain && text != "." && text != ".." &&
-           std::all_of(text.begin(), text.end(), [](char c) {
-               return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
-           });
-}
-
 template <class Template>
 std::optional<std::string> error_of(const std::variant<Template, template_error>& parsed) {
     const auto* error = std::get_if<template_error>(&parsed);
@@ -107,9 +56,16 @@ std::optional<std::string> error_of(const std::variant<Template, template_error>
     return error->text + " (at character " + std::to_string(error->offset + 1) + ")";
 }
 
+std::string not_a_key(std::string_view text) {
+    return in_quotes(text) +
+           " is not a qualified name: at most 63 letters, digits, '-', '_' and '.', beginning and "
+           "ending with a letter or digit, perhaps after a DNS subdomain and '/'";
+}
+
 }  // namespace
 
 std::optional<base::milliseconds> parse_duration(std::string_view text) {
+    if (text.size() > max_number) return std::nullopt;
     std::uint64_t total = 0;
     std::size_t next_unit = 0;
     do {
@@ -146,6 +102,7 @@ std::string print_duration(base::milliseconds value) {
 }
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
+    if (text.size() > max_number) return std::nullopt;
     const auto number = take_number(text);
     if (!number) return std::nullopt;
     if (text.empty()) return number;
@@ -200,6 +157,7 @@ std::variant<endpoint, std::string> parse_endpoint(std::string_view text) {
     if (text.empty()) return result;
     if (text.front() != ':') return shape;
     text.remove_prefix(1);
+    if (text.starts_with('0') && text.size() > 1) return shape;
     const auto port = take_number(text);
     if (!port || !text.empty()) return shape;
     if (*port < 1 || *port > 65535) return std::string("has a port that is not in 1..65535");
@@ -230,9 +188,7 @@ std::optional<std::string> check_text(text_kind kind, const std::string& text) {
                    " is not a DNS label: lower-case letters, digits and '-', beginning and ending "
                    "with a letter or digit, at most 40 characters";
         case text_kind::secret_name:
-            if (is_dotted(text, [](std::string_view part) { return is_label(part, 63); })) {
-                return std::nullopt;
-            }
+            if (is_subdomain(text)) return std::nullopt;
             return in_quotes(text) + " is not the name of a Secret (a DNS subdomain)";
         case text_kind::secret_key:
             if (is_secret_key(text)) return std::nullopt;
@@ -249,6 +205,39 @@ std::optional<std::string> check_text(text_kind kind, const std::string& text) {
         case text_kind::value_template:
             if (text.size() > max_template) return "is longer than 4096 bytes";
             return error_of(parse_value_template(text));
+        case text_kind::image:
+            if (text.empty() || is_image(text)) return std::nullopt;
+            return in_quotes(text) +
+                   " is not a container image: registry/path:tag or "
+                   "registry/path@digest, at most 512 characters";
+        case text_kind::object_name:
+            if (text.empty() || is_subdomain(text)) return std::nullopt;
+            return in_quotes(text) + " is not the name of a Kubernetes object (a DNS subdomain)";
+        case text_kind::qualified_name:
+            if (text.empty() || is_qualified_name(text)) return std::nullopt;
+            return not_a_key(text);
+        case text_kind::cidr:
+            if (is_cidr(text)) return std::nullopt;
+            return in_quotes(text) + " is not a network such as 10.0.0.0/8 or fd00::/8";
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> check_entry(
+    map_kind kind, const std::string& key, const std::string& value
+) {
+    if (kind == map_kind::properties) return check_text(text_kind::value_template, value);
+    if (!is_qualified_name(key)) return not_a_key(key);
+    if (kind == map_kind::labels && !is_label_value(value)) {
+        return in_quotes(value) +
+               " is not the value of a label: letters, digits, '-', '_' and '.', beginning and "
+               "ending with a letter or digit, at most 63 characters";
+    }
+    if (kind == map_kind::annotations && count_characters(value) > max_annotation) {
+        return "is longer than 4096 characters";
+    }
+    if (kind == map_kind::quantities && !is_quantity(value)) {
+        return in_quotes(value) + " is not a quantity such as 100m, 0.5 or 64Mi";
     }
     return std::nullopt;
 }

@@ -1,20 +1,22 @@
 // The vocabulary of the field tables: what one row says about a field.
 //
-// A struct of gateway.hpp is described once, by a specialisation of `schema` in fields.hpp whose
-// `describe(view)` calls, in the order of the manifest:
+// A struct of gateway.hpp is described once, by a specialisation of `schema` in fields.hpp or one
+// of the *_fields.hpp, whose `describe(view)` calls, in the order of the manifest:
 //
 //     view.field(info, &owner::member, rule)             a field of the struct
 //     view.field(info, &owner::member, rule, only_for)   the same, of one alternative of a union
-//     view.group(info, [](auto& view) {...})             a sub-object whose fields live in this
-//     struct view.constant(info, "text")                        a field with only one allowed value
-//     view.ignored(info)                                 accepted, of no effect in a worker
+//     view.group(info, [](auto& view) {...})             a sub-object whose fields are this
+//     struct's view.constant(info, "text")                        a field with only one allowed
+//     value view.ignored(info)                                 Kubernetes' own; accepted, of no
+//     effect
 //
-// Reading, checking, printing and the reference page are views.
+// Reading, checking, printing, cutting (project.hpp), the CRD and the reference page are views.
 #pragma once
 
 #include "common/base/clock.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -49,6 +51,7 @@ struct size_rule {
 struct time_rule {
     base::milliseconds minimum;
     base::milliseconds maximum;
+    bool whole_seconds = false;
 };
 
 enum class text_kind : std::uint8_t {
@@ -59,6 +62,10 @@ enum class text_kind : std::uint8_t {
     host,            ///< A host name or an IP address; may be empty.
     topic_template,  ///< See topic_template.hpp.
     value_template,  ///< See topic_template.hpp; may be empty.
+    image,           ///< A container image reference; may be empty.
+    object_name,     ///< DNS subdomain: the name of a Kubernetes object; may be empty.
+    qualified_name,  ///< As the key of a label: example.com/name; may be empty.
+    cidr,            ///< An IPv4 or IPv6 address, '/', and the length of the prefix.
 };
 
 struct text_rule {
@@ -68,8 +75,21 @@ struct text_rule {
 /// amqp://host:port or amqps://host:port.
 struct endpoint_rule {};
 
-/// An object of name → value template.
-struct properties_rule {
+enum class map_kind : std::uint8_t {
+    properties,   ///< Names (route_rules.hpp) → value templates.
+    labels,       ///< Kubernetes' labels.
+    annotations,  ///< Keys as those of labels → any text.
+    quantities,   ///< Names of resources → Kubernetes quantities, also as integers.
+};
+
+/// An object of text → text.
+struct map_rule {
+    map_kind kind;
+    std::size_t maximum;
+};
+
+/// Any object, kept as JSON text of at most so many bytes. The empty object is no text.
+struct object_rule {
     std::size_t maximum;
 };
 
@@ -78,6 +98,7 @@ struct list_rule {
     std::size_t minimum;
     std::size_t maximum;
     ItemRule item;
+    bool by_name = false;  ///< The items' names are distinct and tell them apart, not their order.
 };
 
 /// Enums and described structs need no more than their type.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/spec/fields.hpp"
+#include "common/spec/free_form.hpp"
 #include "common/spec/rules.hpp"
 
 #include <boost/json.hpp>
@@ -33,8 +34,7 @@ template <class Enum>
 boost::json::value to_json(Enum value, const no_rule&) {
     return boost::json::value(enum_text(value));
 }
-inline boost::json::value
-to_json(const std::vector<std::pair<std::string, std::string>>& value, const properties_rule&) {
+inline boost::json::value to_json(const string_map& value, const map_rule&) {
     boost::json::object object;
     for (const auto& [key, text] : value) object[key] = text;
     return object;
@@ -48,6 +48,10 @@ boost::json::value to_json(const std::vector<T>& value, const list_rule<ItemRule
     boost::json::array array;
     for (const auto& item : value) array.push_back(to_json(item, rule.item));
     return array;
+}
+
+inline boost::json::value to_json(const std::string& value, const object_rule&) {
+    return value.empty() ? boost::json::object() : parse_free_form(value);
 }
 
 /// The view that prints. Optional fields without a value are left out.

@@ -174,6 +174,22 @@ void check_limits(problems& out, const gateway& g) {
     }
 }
 
+void check_operator_fields(problems& out, const gateway& g) {
+    // 0: it is missing, which was said.
+    if (g.autoscaling && g.autoscaling->max_shards != 0 &&
+        g.autoscaling->min_shards > g.autoscaling->max_shards) {
+        report(out, "spec.autoscaling.minShards", "is more than maxShards");
+    }
+    if (g.service.type == service_type::cluster_ip &&
+        g.service.external_traffic_policy == traffic_policy::local) {
+        report(
+            out,
+            "spec.service.externalTrafficPolicy",
+            "Local has no effect with type ClusterIP: nothing comes from outside"
+        );
+    }
+}
+
 }  // namespace
 
 std::vector<problem> validate(const gateway& g) {
@@ -192,6 +208,7 @@ std::vector<problem> validate(const gateway& g) {
     }
     check_limits(out, g);
     check_routes(g, out);
+    check_operator_fields(out, g);
     return out;
 }
 

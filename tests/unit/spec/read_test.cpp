@@ -138,7 +138,7 @@ TEST(read_manifest, what_belongs_to_the_operator_or_to_kubernetes_is_accepted) {
         "apiVersion: protocolgateway.dev/v1alpha1\nkind: ProtocolGateway\nmetadata: {name: test, "
         "namespace: n, labels: {a: b}, annotations: {c: d}}\nstatus: {anything: 1}\n";
     m.more =
-        "  shards: 3\n  autoscaling: {min: 1}\n  worker: {image: x}\n  serviceAccount: {}\n  "
+        "  shards: 3\n  autoscaling: {maxShards: 4}\n  worker: {image: x}\n  serviceAccount: {}\n  "
         "service: {}\n  rollout: {}\n  disruption: {}\n  monitoring: {}\n  networkPolicy: {}\n";
     EXPECT_EQ(problems_of(m.text()), "");
 }

@@ -39,7 +39,7 @@ TEST(reference, has_paths_defaults_and_values) {
     EXPECT_THAT(
         text, testing::HasSubstr("| `spec.limits.maxPacketSize` | size, 256..268435455 | `256Ki` |")
     );
-    EXPECT_THAT(text, testing::HasSubstr("| `spec.shards` | any |"));
+    EXPECT_THAT(text, testing::HasSubstr("| `spec.shards` | integer, 0..256 | `1` |"));
     EXPECT_THAT(text, testing::Not(testing::HasSubstr("managedFields")));
 }
 
