@@ -40,7 +40,8 @@ public:
     );
     ~leader_election();
 
-    void register_metrics(base::metrics_registry& registry);  ///< leader_election_master_status{name}
+    void register_metrics(base::metrics_registry& registry
+    );  ///< leader_election_master_status{name}
     void start();
     bool leading() const noexcept;
     /// False when the lease ran out while we still believe to lead: for /livez.

@@ -80,9 +80,9 @@ json::array build_shards(
     const auto add = [&](const std::string& name, const char* state, const std::string& revision) {
         const auto* held = find_named(previous, "shards", "name", name);
         std::string since = now_text;
-        if (held != nullptr && text_at(*held, {"state"}) == state) since = text_at(*held, {"since"});
-        list.push_back(
-            {{"name", name}, {"state", state}, {"revision", revision}, {"since", since}}
+        if (held != nullptr && text_at(*held, {"state"}) == state)
+            since = text_at(*held, {"since"});
+        list.push_back({{"name", name}, {"state", state}, {"revision", revision}, {"since", since}}
         );
     };
     for (const auto& shard : input.rollout.shards) {
@@ -156,14 +156,14 @@ std::string sorted(const json::object& status) {
 
 }  // namespace
 
-json::object
-build_status(const status_input& input, const json::object& previous, const std::string& now_text) {
+json::object build_status(
+    const status_input& input, const json::object& previous, const std::string& now_text
+) {
     const auto& record = *input.entry.record;
     const auto& shards = input.rollout.shards;
     const auto desired = input.rollout.desired;
-    const auto ready = std::count_if(shards.begin(), shards.end(), [](const auto& s) {
-        return s.available;
-    });
+    const auto ready =
+        std::count_if(shards.begin(), shards.end(), [](const auto& s) { return s.available; });
     json::object worker{{"image", input.target_image}};
     if (const auto version = running_version(input.entry); !version.empty()) {
         worker["version"] = version;
