@@ -33,9 +33,11 @@ watch_step watch_machine::watch(base::time_point now, std::uint32_t random) {
     progressed_ = false;
     stream_error_.reset();
     trust_versions_ = !resource_version_.empty() && resource_version_ != any_version;
-    constexpr auto choices =
-        static_cast<std::uint32_t>((longest_timeout - shortest_timeout).count()) + 1;
-    return watch_action{resource_version_, shortest_timeout + base::seconds{random % choices}};
+    const auto choices = static_cast<std::uint32_t>(
+        (timing_.longest_timeout - timing_.shortest_timeout).count() + 1
+    );
+    const auto timeout = timing_.shortest_timeout + base::seconds{random % choices};
+    return watch_action{resource_version_, timeout, timeout + timing_.grace};
 }
 
 watch_step watch_machine::wait(const error* why, base::time_point now, std::uint32_t random) {

@@ -13,6 +13,16 @@
 
 namespace pgw::kube {
 
+/// What tests shorten.
+struct watch_timing {
+    base::seconds shortest_timeout{240};  ///< Of a watch; it is drawn from these two, inclusively.
+    base::seconds longest_timeout{295};
+    base::milliseconds grace{5'000
+    };  ///< A watch that outlasts its timeout by this, silent, is dead.
+    base::milliseconds first_delay{800};
+    base::milliseconds longest_delay{30'000};
+};
+
 struct list_action {
     std::string resource_version;  ///< "0": any version; "": the latest; else: not older than it.
     std::size_t limit = 0;         ///< 0: all in one answer.
@@ -20,7 +30,8 @@ struct list_action {
 };
 struct watch_action {
     std::string resource_version;
-    base::seconds timeout{};  ///< For timeoutSeconds: the server then ends the stream.
+    base::seconds timeout{};    ///< For timeoutSeconds: the server then ends the stream.
+    base::milliseconds idle{};  ///< After so much silence the way to the server is lost.
     friend bool operator==(const watch_action&, const watch_action&) = default;
 };
 struct wait_action {
@@ -54,14 +65,12 @@ enum class event_verdict : std::uint8_t {
 class watch_machine {
 public:
     static constexpr std::size_t page_size = 500;
-    static constexpr base::seconds shortest_timeout{240};
-    static constexpr base::seconds longest_timeout{295};
-    static constexpr base::milliseconds first_delay{800};
-    static constexpr base::milliseconds longest_delay{30'000};
     static constexpr base::seconds calm{120};       ///< So long without a wait resets the backoff.
     static constexpr base::seconds patience{60};    ///< Then a failing watch becomes a list.
     static constexpr base::seconds short_watch{1};  ///< A watch that ends sooner, empty, failed.
     static constexpr base::seconds longest_ask{300};  ///< Of Retry-After; more is cut.
+
+    explicit watch_machine(watch_timing timing = {}) : timing_(timing) {}
 
     watch_step start();
     /// The list is complete; `resource_version` is its ListMeta's.
@@ -100,7 +109,8 @@ private:
     base::time_point watch_began_{};
     std::optional<base::time_point> failing_since_;
     std::optional<base::time_point> last_wait_;
-    base::backoff backoff_{first_delay, longest_delay};
+    watch_timing timing_;
+    base::backoff backoff_{timing_.first_delay, timing_.longest_delay};
 };
 
 }  // namespace pgw::kube

@@ -76,7 +76,7 @@ struct watch_machine_test : testing::Test {
         return wait == nullptr ? milliseconds{-1} : wait->delay;
     }
     void expect_watch(const watch_step& step, const std::string& version) {
-        EXPECT_EQ(describe(step), describe(watch_action{version, {}}));
+        EXPECT_EQ(describe(step), describe(watch_action{version, {}, {}}));
     }
     void expect_list(const watch_step& step, const std::string& version, std::size_t limit) {
         EXPECT_EQ(describe(step), describe(list_action{version, limit}));
@@ -108,7 +108,9 @@ TEST_F(watch_machine_test, timeout_is_drawn_between_240_and_295_seconds) {
         watch_machine m;
         m.start();
         const auto step = m.on_listed("1", now, i * 4'294'967u);
-        const auto timeout = std::get<watch_action>(step).timeout;
+        const auto& watch = std::get<watch_action>(step);
+        const auto timeout = watch.timeout;
+        EXPECT_EQ(watch.idle, timeout + 5s);
         EXPECT_GE(timeout, 240s);
         EXPECT_LE(timeout, 295s);
         seen.insert(timeout.count());
@@ -267,7 +269,7 @@ TEST_F(watch_machine_test, internal_errors_watch_on_and_after_a_minute_list) {
 
 TEST_F(watch_machine_test, losing_the_server_never_costs_a_list) {
     for (const auto kind : {error_kind::transport, error_kind::throttled}) {
-        machine = {};
+        machine = watch_machine{};
         watching();
         for (int i = 0; i < 200; ++i) expect_watch(after(stream_failed(of(kind))), "10");
     }
@@ -334,7 +336,7 @@ TEST_F(watch_machine_test, stopped_client_ends_it) {
     machine.start();
     EXPECT_EQ(list_failed(of(error_kind::stopped)), watch_step(end_action{}));
     EXPECT_EQ(machine.on_waited(now, random), watch_step(end_action{}));
-    machine = {};
+    machine = watch_machine{};
     watching();
     EXPECT_EQ(stream_failed(of(error_kind::stopped)), watch_step(end_action{}));
 }
@@ -349,7 +351,7 @@ TEST_F(watch_machine_test, failure_at_each_step_is_overcome) {
                     testing::Message() << "kind " << static_cast<int>(kind) << " at " << failing
                                        << " times " << repeated
                 );
-                machine = {};
+                machine = watch_machine{};
                 int version = 10;
                 int failures = 0;
                 int watches_since = 0;
