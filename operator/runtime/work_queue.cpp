@@ -28,7 +28,8 @@ struct work_queue::impl {
 
         base::backoff delay;
         place where = place::none;
-        priority rank = priority::low;  // Of the wish that stands, or of the one being processed.
+        priority rank = priority::normal;        // Of the wish that stands.
+        priority taken_rank = priority::normal;  // Of the one being processed.
         bool processing = false;
         std::uint64_t turn = 0;   // Unique; order of arrival in the set it is in.
         base::time_point when{};  // From when on it is wanted, or wanted again.
@@ -141,9 +142,14 @@ void work_queue::add(const std::string& key, priority p, base::time_point now) {
 
 void work_queue::add_at(const std::string& key, base::time_point when, base::time_point now) {
     auto& n = impl_->get(key);
-    // Its own wish to come back has the priority with which the key came.
-    const auto same = n.second.processing || n.second.where != place::none;
-    impl_->want(n, same ? n.second.rank : priority::normal, when, now);
+    // A wish to come back has the priority with which the key came.
+    auto rank = priority::normal;
+    if (n.second.where != place::none) {
+        rank = n.second.rank;
+    } else if (n.second.processing) {
+        rank = n.second.taken_rank;
+    }
+    impl_->want(n, rank, when, now);
 }
 
 void work_queue::retry(const std::string& key, base::time_point now, std::uint32_t random) {
@@ -166,6 +172,7 @@ std::optional<work_queue::taken> work_queue::take(base::time_point now) {
     impl_->take_out(n);
     n.second.processing = true;
     n.second.started = now;
+    n.second.taken_rank = n.second.rank;
     impl_->processing.insert(&n);
     return taken{n.first, now - n.second.when};
 }
