@@ -57,15 +57,13 @@ struct operator_application::impl {
           known([this](const std::string& key, controllers::cause why) { on_dirty(key, why); }),
           events(client, io, reporting_controller, identity, log),
           reconciler(
-              client,
-              known,
-              events,
-              {options.worker_image, options.version, options.resync},
-              log
+              client, known, events, {options.worker_image, options.version, options.resync}, log
           ),
           controller(
               io,
-              {.name = controller_name, .max_concurrent = options.max_concurrent_reconciles, .queue = {}},
+              {.name = controller_name,
+               .max_concurrent = options.max_concurrent_reconciles,
+               .queue = {}},
               [this](std::string key) { return reconciler.reconcile(std::move(key)); },
               log
           ),
@@ -105,7 +103,8 @@ struct operator_application::impl {
         const auto* entry = known.find(key);
         if (entry == nullptr) return controller.remove(key);
         controller.add(
-            key, why == controllers::cause::listed ? runtime::priority::low : runtime::priority::normal
+            key,
+            why == controllers::cause::listed ? runtime::priority::low : runtime::priority::normal
         );
     }
 
@@ -128,7 +127,10 @@ struct operator_application::impl {
     void watch_children(controllers::child_kind kind) {
         for (const auto& ns : watched_namespaces()) {
             watch(
-                controllers::type_of(kind), ns, resources::managed_selector(), known.children(kind, ns)
+                controllers::type_of(kind),
+                ns,
+                resources::managed_selector(),
+                known.children(kind, ns)
             );
         }
     }
@@ -168,8 +170,10 @@ struct operator_application::impl {
             const auto* list = found ? resources::find(found->as_object(), {"resources"}) : nullptr;
             if (list != nullptr && list->is_array()) {
                 for (const auto& item : list->get_array()) {
-                    has_pod_monitors = has_pod_monitors || (item.is_object() &&
-                        resources::text_at(item.get_object(), {"name"}) == "podmonitors");
+                    has_pod_monitors =
+                        has_pod_monitors ||
+                        (item.is_object() &&
+                         resources::text_at(item.get_object(), {"name"}) == "podmonitors");
                 }
             }
             if (has_pod_monitors && !features.pod_monitors) {

@@ -14,7 +14,8 @@ namespace {
 
 enum exit_code : int { ok = 0, failure = 1, usage = 2 };
 
-constexpr const char* help = R"(gateway-operator: reconciles ProtocolGateway resources into worker Deployments
+constexpr const char* help =
+    R"(gateway-operator: reconciles ProtocolGateway resources into worker Deployments
 
 usage: gateway-operator --worker-image IMAGE [options]
 
@@ -68,7 +69,8 @@ bool to_seconds(std::string_view text, pgw::base::milliseconds& out) {
 
 bool to_level(std::string_view text, pgw::base::log_level& out) {
     using pgw::base::log_level;
-    for (const auto level : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
+    for (const auto level :
+         {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
         if (pgw::base::name(level) != text) continue;
         out = level;
         return true;
@@ -108,8 +110,8 @@ int parse(int argc, char** argv, arguments& out) {
          [&](std::string_view text) {
              return to_number<std::size_t>(text, 1, 256, o.max_concurrent_reconciles);
          }},
-        {"--poll-interval",
-         [&](std::string_view text) { return to_seconds(text, o.poll.interval); }},
+        {"--poll-interval", [&](std::string_view text) { return to_seconds(text, o.poll.interval); }
+        },
         {"--bind", into(o.bind_address)},
         {"--health-port", port(o.health_port)},
         {"--metrics-port", port(o.metrics_port)},
@@ -126,7 +128,8 @@ int parse(int argc, char** argv, arguments& out) {
             return ok;
         }
         const auto found = takes.find(argument);
-        if (found == takes.end()) return complain("unknown argument '" + argument + "'; see --help");
+        if (found == takes.end())
+            return complain("unknown argument '" + argument + "'; see --help");
         if (i + 1 >= argc) return complain(argument + " needs a value");
         if (!found->second(argv[++i])) {
             return complain("'" + std::string(argv[i]) + "' is no value for " + argument);
@@ -150,7 +153,8 @@ int main(int argc, char** argv) {
     if (const auto* problem = std::get_if<std::string>(&config)) return complain(*problem);
     auto& options = arguments.options;
     options.cluster = std::get<pgw::kube::client_config>(std::move(config));
-    if (options.lease_namespace.empty()) options.lease_namespace = options.cluster.default_namespace;
+    if (options.lease_namespace.empty())
+        options.lease_namespace = options.cluster.default_namespace;
     try {
         return pgw::operator_application(std::move(options), log).run();
     } catch (const std::exception& error) {

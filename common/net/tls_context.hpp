@@ -17,8 +17,8 @@ namespace pgw::net {
 enum class tls_role : std::uint8_t { server, client };
 enum class peer_verification : std::uint8_t { none, optional, required };
 
-/// Paths of PEM files, or PEM texts in their place, which win. A server needs certificate and key; a
-/// client may have them. TLS 1.2 at least.
+/// Paths of PEM files, or PEM texts in their place, which win. A server needs certificate and key;
+/// a client may have them. TLS 1.2 at least.
 struct tls_files {
     tls_role role = tls_role::server;
     std::string certificate;  ///< May be empty for a client.
@@ -61,8 +61,9 @@ private:
     const tls_files files_;
     std::mutex reload_mutex_;  // around reload, so that reading files holds up no connection
     std::vector<std::string> identities_;
-    mutable std::mutex mutex_;  // around context_
+    mutable std::mutex mutex_;  // around context_ and generation_
     std::shared_ptr<ssl_ctx_st> context_;
+    std::uint64_t generation_ = 0;
 };
 
 /// What a verified peer certificate says.

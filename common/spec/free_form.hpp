@@ -1,4 +1,5 @@
-// Objects whose fields are not ours: kept as the JSON that Kubernetes would read from the same YAML.
+// Objects whose fields are not ours: kept as the JSON that Kubernetes would read from the same
+// YAML.
 #pragma once
 
 #include "common/spec/document.hpp"

@@ -8,8 +8,9 @@
 namespace pgw::spec {
 
 /// A row of the operator's whose change needs no new worker.
-constexpr field_info
-operator_live(std::string_view name, std::string_view text, bool required = false) {
+constexpr field_info operator_live(
+    std::string_view name, std::string_view text, bool required = false
+) {
     return {name, text, required, field_change::live, field_scope::operator_only};
 }
 
@@ -144,7 +145,8 @@ struct schema<worker_pods> {
         view.field(
             operator_live(
                 "image",
-                "The workers' image. Empty: a new gateway takes the operator's own version and keeps "
+                "The workers' image. Empty: a new gateway takes the operator's own version and "
+                "keeps "
                 "it, unless `upgradePolicy` says otherwise."
             ),
             &worker_pods::image,
@@ -160,7 +162,8 @@ struct schema<worker_pods> {
         view.field(
             operator_roll(
                 "resources",
-                "CPU and memory of a worker. Left out: requests of 100m and 64Mi, a memory limit of "
+                "CPU and memory of a worker. Left out: requests of 100m and 64Mi, a memory limit "
+                "of "
                 "512Mi and no CPU limit."
             ),
             &worker_pods::resources,
@@ -169,7 +172,8 @@ struct schema<worker_pods> {
         view.field(
             operator_roll(
                 "podTemplate",
-                "A partial PodTemplateSpec that is laid over the workers' own. Containers, variables "
+                "A partial PodTemplateSpec that is laid over the workers' own. Containers, "
+                "variables "
                 "and volumes merge by name; the worker's container is called `worker`."
             ),
             &worker_pods::pod_template,

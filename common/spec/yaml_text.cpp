@@ -1,4 +1,5 @@
-// Block style for objects and lists, text quoted as in JSON where it could be taken for anything else.
+// Block style for objects and lists, text quoted as in JSON where it could be taken for anything
+// else.
 #include "common/spec/yaml_text.hpp"
 
 #include "common/base/json_text.hpp"

@@ -24,11 +24,11 @@ std::uint64_t content_hash(const json::object& live);
 /// The member at the path of keys, or nullptr.
 const json::value* find(const json::object& object, std::initializer_list<std::string_view> path);
 /// The text there; empty where there is none.
-std::string_view text_at(
-    const json::object& object, std::initializer_list<std::string_view> path
-);
+std::string_view text_at(const json::object& object, std::initializer_list<std::string_view> path);
 std::int64_t number_at(
-    const json::object& object, std::initializer_list<std::string_view> path, std::int64_t otherwise = 0
+    const json::object& object,
+    std::initializer_list<std::string_view> path,
+    std::int64_t otherwise = 0
 );
 
 }  // namespace pgw::resources

@@ -66,11 +66,21 @@ struct quantity_unit {
     double factor;
 };
 constexpr std::array quantity_units{
-    quantity_unit{"", 1},         quantity_unit{"m", 1e-3},     quantity_unit{"u", 1e-6},
-    quantity_unit{"n", 1e-9},     quantity_unit{"k", 1e3},      quantity_unit{"M", 1e6},
-    quantity_unit{"G", 1e9},      quantity_unit{"T", 1e12},     quantity_unit{"P", 1e15},
-    quantity_unit{"E", 1e18},     quantity_unit{"Ki", 0x1p10},  quantity_unit{"Mi", 0x1p20},
-    quantity_unit{"Gi", 0x1p30},  quantity_unit{"Ti", 0x1p40},  quantity_unit{"Pi", 0x1p50},
+    quantity_unit{"", 1},
+    quantity_unit{"m", 1e-3},
+    quantity_unit{"u", 1e-6},
+    quantity_unit{"n", 1e-9},
+    quantity_unit{"k", 1e3},
+    quantity_unit{"M", 1e6},
+    quantity_unit{"G", 1e9},
+    quantity_unit{"T", 1e12},
+    quantity_unit{"P", 1e15},
+    quantity_unit{"E", 1e18},
+    quantity_unit{"Ki", 0x1p10},
+    quantity_unit{"Mi", 0x1p20},
+    quantity_unit{"Gi", 0x1p30},
+    quantity_unit{"Ti", 0x1p40},
+    quantity_unit{"Pi", 0x1p50},
     quantity_unit{"Ei", 0x1p60}
 };
 

@@ -6,8 +6,9 @@
 
 namespace pgw::resources {
 
-json::object
-shard_deployment(const gateway_ref& owner, const revision& revision, const shard_options& options) {
+json::object shard_deployment(
+    const gateway_ref& owner, const revision& revision, const shard_options& options
+) {
     const auto index = std::to_string(options.index);
     json::value pod(revision.pod_template);
     lay_over(pod, {{"metadata", {{"labels", {{label::shard, index}}}}}});
@@ -34,7 +35,8 @@ shard_deployment(const gateway_ref& owner, const revision& revision, const shard
           {"progressDeadlineSeconds", options.progress_deadline_seconds},
           {"selector", {{"matchLabels", std::move(selector)}}},
           {"strategy",
-           {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxSurge", 1}, {"maxUnavailable", 0}}}}},
+           {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxSurge", 1}, {"maxUnavailable", 0}}}}
+          },
           {"template", std::move(pod)}}},
     };
 }

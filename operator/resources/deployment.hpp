@@ -17,7 +17,8 @@ struct shard_options {
 /// One pod of the revision's stored template, with the labels and the environment of its shard. The
 /// replacement pod is up before the old one drains. What is added to the template here may never
 /// change: it would restart every worker when the operator is upgraded.
-json::object
-shard_deployment(const gateway_ref& owner, const revision& revision, const shard_options& options);
+json::object shard_deployment(
+    const gateway_ref& owner, const revision& revision, const shard_options& options
+);
 
 }  // namespace pgw::resources

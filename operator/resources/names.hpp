@@ -25,8 +25,9 @@ inline constexpr const char* app_value = "gateway-worker";
 inline constexpr const char* instance = "app.kubernetes.io/instance";
 inline constexpr const char* component = "app.kubernetes.io/component";
 inline constexpr const char* gateway = "protocolgateway.dev/gateway";
-inline constexpr const char* shard = "protocolgateway.dev/shard";        ///< Its index.
-inline constexpr const char* revision = "protocolgateway.dev/revision";  ///< Of a Deployment and its pods.
+inline constexpr const char* shard = "protocolgateway.dev/shard";  ///< Its index.
+inline constexpr const char* revision =
+    "protocolgateway.dev/revision";  ///< Of a Deployment and its pods.
 }  // namespace label
 
 namespace annotation {
@@ -37,7 +38,8 @@ inline constexpr const char* image = "protocolgateway.dev/image";
 inline constexpr const char* config_hash = "protocolgateway.dev/config-hash";
 /// On a revision whose rollout was stopped: why.
 inline constexpr const char* stopped = "protocolgateway.dev/rollout-stopped";
-/// On a Deployment that is being rolled with all its upstreams reachable: the revision to go back to.
+/// On a Deployment that is being rolled with all its upstreams reachable: the revision to go back
+/// to.
 inline constexpr const char* rolled_from = "protocolgateway.dev/rolled-from";
 /// On a gateway, by its user.
 inline constexpr const char* paused = "protocolgateway.dev/paused";

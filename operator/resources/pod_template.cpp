@@ -30,9 +30,7 @@ json::object quantities(const spec::gateway& gateway) {
         if (!resources->limits.empty()) object["limits"] = to_object(resources->limits);
         return object;
     }
-    return {
-        {"requests", {{"cpu", "100m"}, {"memory", "64Mi"}}}, {"limits", {{"memory", "512Mi"}}}
-    };
+    return {{"requests", {{"cpu", "100m"}, {"memory", "64Mi"}}}, {"limits", {{"memory", "512Mi"}}}};
 }
 
 json::object http_probe(const char* path, int period, int failures) {
@@ -47,8 +45,7 @@ json::object http_probe(const char* path, int period, int failures) {
 json::array container_ports(const spec::gateway& gateway) {
     json::array ports;
     const auto add = [&](std::string name, std::uint16_t number) {
-        ports.push_back(
-            {{"name", std::move(name)}, {"containerPort", number}, {"protocol", "TCP"}}
+        ports.push_back({{"name", std::move(name)}, {"containerPort", number}, {"protocol", "TCP"}}
         );
     };
     // A port's name has at most 15 characters, a listener's 40: numbers instead of names.
@@ -65,8 +62,8 @@ json::array container_ports(const spec::gateway& gateway) {
     return ports;
 }
 
-// Secrets are optional: a missing one is reported by the worker, which does not keep it from serving
-// the rest.
+// Secrets are optional: a missing one is reported by the worker, which does not keep it from
+// serving the rest.
 void mount_secrets(const spec::gateway& gateway, json::array& volumes, json::array& mounts) {
     std::size_t index = 0;
     for (const auto& use : spec::secrets_of(gateway)) {
@@ -92,13 +89,18 @@ json::object worker(const revision_inputs& inputs, const std::string& hash, json
     };
     mount_secrets(inputs.gateway, volumes, mounts);
     const json::array arguments{
-        "--config",        std::string(config_mount) + "/gateway.yaml",
-        "--secrets-dir",   secrets_mount,
+        "--config",
+        std::string(config_mount) + "/gateway.yaml",
+        "--secrets-dir",
+        secrets_mount,
         "--secrets-optional",
         "--bind-any",
-        "--health-port",   std::to_string(port::health),
-        "--metrics-port",  std::to_string(port::metrics),
-        "--revision",      hash,
+        "--health-port",
+        std::to_string(port::health),
+        "--metrics-port",
+        std::to_string(port::metrics),
+        "--revision",
+        hash,
     };
     return {
         {"name", worker_container},
@@ -155,7 +157,9 @@ void protect(json::object& merged, const json::object& ours) {
             (*container)[field] = original.at(field);
         }
         container->erase("command");
-        put_back((*container)["ports"].as_array(), original.at("ports").as_array(), "containerPort");
+        put_back(
+            (*container)["ports"].as_array(), original.at("ports").as_array(), "containerPort"
+        );
         put_back(
             (*container)["volumeMounts"].as_array(),
             original.at("volumeMounts").as_array(),

@@ -56,8 +56,7 @@ json::object revision_config_map(const gateway_ref& owner, const revision& revis
         {"apiVersion", "v1"},
         {"kind", "ConfigMap"},
         {"metadata", std::move(metadata)},
-        {"data",
-         {{config_key, revision.config}, {template_key, canonical(revision.pod_template)}}},
+        {"data", {{config_key, revision.config}, {template_key, canonical(revision.pod_template)}}},
     };
 }
 

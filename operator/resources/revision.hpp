@@ -12,10 +12,10 @@
 namespace pgw::resources {
 
 struct revision {
-    std::string hash;          ///< Of its inputs only.
+    std::string hash;  ///< Of its inputs only.
     std::string image;
-    std::string config;        ///< gateway.yaml, as workers read it.
-    json::object pod_template; ///< Without the shard's own parts.
+    std::string config;         ///< gateway.yaml, as workers read it.
+    json::object pod_template;  ///< Without the shard's own parts.
 
     std::string config_hash() const { return hash_text(config); }
 };

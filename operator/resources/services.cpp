@@ -7,8 +7,9 @@ namespace pgw::resources {
 
 namespace {
 
-json::object
-service_object(const gateway_ref& owner, std::string name, json::array ports, json::object spec) {
+json::object service_object(
+    const gateway_ref& owner, std::string name, json::array ports, json::object spec
+) {
     spec["selector"] = pod_labels(owner.name);
     spec["ports"] = std::move(ports);
     return {

@@ -107,8 +107,9 @@ kube::awaitable<ensure_result> applier::write(
     co_return ensure_result{uid.empty() ? ensured::created : ensured::updated, {}};
 }
 
-kube::awaitable<ensure_result>
-applier::remove(resources::gateway_ref owner, child_kind kind, std::string name) {
+kube::awaitable<ensure_result> applier::remove(
+    resources::gateway_ref owner, child_kind kind, std::string name
+) {
     const auto key = owner.key();
     auto* entry = cache_.find(key);
     const auto* held = entry == nullptr ? nullptr : entry->find(kind, name);

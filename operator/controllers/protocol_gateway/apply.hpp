@@ -33,12 +33,14 @@ public:
     ///   it): it is read and compared; only if it lost something it is applied again.
     /// - It is not in the cache: it is read, so that an object of somebody else is never touched.
     /// `inputs` is remembered with the verified object: see child::inputs.
-    kube::awaitable<ensure_result>
-    ensure(resources::gateway_ref owner, child_kind kind, json::object desired, std::string inputs = {});
+    kube::awaitable<ensure_result> ensure(
+        resources::gateway_ref owner, child_kind kind, json::object desired, std::string inputs = {}
+    );
 
     /// Deletes the object if it is this gateway's and still the one that the cache knows.
-    kube::awaitable<ensure_result>
-    remove(resources::gateway_ref owner, child_kind kind, std::string name);
+    kube::awaitable<ensure_result> remove(
+        resources::gateway_ref owner, child_kind kind, std::string name
+    );
 
     std::uint64_t writes() const noexcept { return writes_; }
 
@@ -50,7 +52,9 @@ private:
         std::string uid,
         std::string inputs
     );
-    void verify(const std::string& key, child_kind kind, const std::string& name, std::string inputs);
+    void verify(
+        const std::string& key, child_kind kind, const std::string& name, std::string inputs
+    );
 
     kube::client& client_;
     cache& cache_;

@@ -70,9 +70,7 @@ struct cache::sink : kube::reflector_sink {
     explicit sink(cache& c, std::string n) : owner(c), ns(std::move(n)) {}
 
     void on_list_begin() override { listed.clear(); }
-    void on_listed(json::object&& object) override {
-        listed.insert(take(object, cause::listed));
-    }
+    void on_listed(json::object&& object) override { listed.insert(take(object, cause::listed)); }
     void on_list_end() override {
         for (const auto& id : known()) {
             if (!listed.contains(id)) drop_id(id);
@@ -113,8 +111,9 @@ struct cache::sink : kube::reflector_sink {
     virtual std::string key_for(const json::object& object) { return owner_key(object); }
     virtual bool store(const std::string& key, const json::object& object) = 0;
     virtual void drop(const std::string& key, const std::string& name) = 0;
-    virtual void
-    names(gateway_entry& entry, const std::function<void(const std::string&)>& each) = 0;
+    virtual void names(
+        gateway_entry& entry, const std::function<void(const std::string&)>& each
+    ) = 0;
 
     cache& owner;
     const std::string ns;
@@ -134,11 +133,10 @@ struct cache::gateway_sink : cache::sink {
             return false;
         }
         // Our own status writes come back: they are no reason to look again.
-        const bool same = held && held->ref.uid == record.ref.uid &&
-                          held->generation == record.generation &&
-                          held->status == record.status && held->paused == record.paused &&
-                          held->restarted_at == record.restarted_at &&
-                          held->deleting == record.deleting;
+        const bool same =
+            held && held->ref.uid == record.ref.uid && held->generation == record.generation &&
+            held->status == record.status && held->paused == record.paused &&
+            held->restarted_at == record.restarted_at && held->deleting == record.deleting;
         held = std::move(record);
         return !same;
     }
@@ -146,8 +144,7 @@ struct cache::gateway_sink : cache::sink {
         owner.entries_[key].record.reset();
         owner.entries_[key].reports.clear();
     }
-    void
-    names(gateway_entry& entry, const std::function<void(const std::string&)>& each) override {
+    void names(gateway_entry& entry, const std::function<void(const std::string&)>& each) override {
         if (entry.record) each(entry.record->ref.name);
     }
 };
@@ -158,9 +155,7 @@ struct cache::child_sink : cache::sink {
         auto parsed = parse_child(kind, object);
         if (!parsed) return false;
         auto& children = owner.entries_[key].children;
-        const auto same = [&](const child& c) {
-            return c.kind == kind && c.name == parsed->name;
-        };
+        const auto same = [&](const child& c) { return c.kind == kind && c.name == parsed->name; };
         bool is_news = true;
         if (const auto* held = find_in(children, same); held && held->uid == parsed->uid) {
             parsed->verified = held->verified;
@@ -175,8 +170,7 @@ struct cache::child_sink : cache::sink {
             return c.kind == kind && c.name == name;
         });
     }
-    void
-    names(gateway_entry& entry, const std::function<void(const std::string&)>& each) override {
+    void names(gateway_entry& entry, const std::function<void(const std::string&)>& each) override {
         for (const auto& c : entry.children) {
             if (c.kind == kind) each(c.name);
         }
@@ -201,8 +195,7 @@ struct cache::pod_sink : cache::sink {
             return true;
         });
     }
-    void
-    names(gateway_entry& entry, const std::function<void(const std::string&)>& each) override {
+    void names(gateway_entry& entry, const std::function<void(const std::string&)>& each) override {
         for (const auto& p : entry.pods) each(p.name);
     }
 };
@@ -225,12 +218,9 @@ struct cache::scaler_sink : cache::sink {
         return put(scalers, *parsed, same) && is_news;
     }
     void drop(const std::string& key, const std::string& name) override {
-        std::erase_if(owner.entries_[key].scalers, [&](const scaler& s) {
-            return s.name == name;
-        });
+        std::erase_if(owner.entries_[key].scalers, [&](const scaler& s) { return s.name == name; });
     }
-    void
-    names(gateway_entry& entry, const std::function<void(const std::string&)>& each) override {
+    void names(gateway_entry& entry, const std::function<void(const std::string&)>& each) override {
         for (const auto& s : entry.scalers) each(s.name);
     }
 };
@@ -257,20 +247,18 @@ gateway_entry* cache::find(const std::string& key) {
 }
 
 std::size_t cache::gateways() const noexcept {
-    return static_cast<std::size_t>(
-        std::count_if(entries_.begin(), entries_.end(), [](const auto& item) {
-            return item.second.record.has_value();
-        })
-    );
+    return static_cast<std::size_t>(std::count_if(
+        entries_.begin(),
+        entries_.end(),
+        [](const auto& item) { return item.second.record.has_value(); }
+    ));
 }
 
 child* cache::store_child(const std::string& key, child_kind kind, const json::object& object) {
     auto parsed = parse_child(kind, object);
     if (!parsed) return nullptr;
     auto& children = entries_[key].children;
-    const auto same = [&](const child& c) {
-        return c.kind == kind && c.name == parsed->name;
-    };
+    const auto same = [&](const child& c) { return c.kind == kind && c.name == parsed->name; };
     put(children, *parsed, same);
     return find_in(children, same);
 }

@@ -46,7 +46,8 @@ public:
     explicit cache(dirty_handler on_dirty);
     ~cache();
 
-    /// Sinks for reflectors; each lives as long as the cache. One for each namespace and collection.
+    /// Sinks for reflectors; each lives as long as the cache. One for each namespace and
+    /// collection.
     kube::reflector_sink& gateways(const std::string& ns);
     kube::reflector_sink& children(child_kind kind, const std::string& ns);
     kube::reflector_sink& pods(const std::string& ns);

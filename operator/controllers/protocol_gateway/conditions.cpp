@@ -46,8 +46,8 @@ condition configuration_valid(const status_input& input) {
         if (report == nullptr || p.terminating || report->config_problem.empty()) continue;
         c.status = verdict::no;
         c.reason = "WorkerRefuses";
-        c.message = "Shard " + std::to_string(p.shard) + " keeps its last good configuration: " +
-                    report->config_problem;
+        c.message = "Shard " + std::to_string(p.shard) +
+                    " keeps its last good configuration: " + report->config_problem;
         return c;
     }
     if (input.pod_monitors_missing) {
@@ -60,7 +60,9 @@ condition configuration_valid(const status_input& input) {
 condition references_resolved(const status_input& input) {
     condition c{"ReferencesResolved", verdict::unknown, "NotReported", {}};
     if (!input.applied.name_conflicts.empty()) {
-        return {"ReferencesResolved", verdict::no, "NameConflict", join(input.applied.name_conflicts)};
+        return {
+            "ReferencesResolved", verdict::no, "NameConflict", join(input.applied.name_conflicts)
+        };
     }
     std::vector<std::string> missing;
     for (const auto& p : input.entry.pods) {
@@ -117,13 +119,15 @@ std::size_t shards_behind(const status_input& input) {
     for (const auto& c : input.entry.children) {
         if (c.kind == child_kind::revision && c.revision == input.target) wanted = c.config_hash;
     }
-    return static_cast<std::size_t>(
-        std::count_if(input.entry.pods.begin(), input.entry.pods.end(), [&](const pod& p) {
+    return static_cast<std::size_t>(std::count_if(
+        input.entry.pods.begin(),
+        input.entry.pods.end(),
+        [&](const pod& p) {
             const auto* report = report_of(input.entry, p);
             return report != nullptr && !p.terminating && p.revision == input.target &&
                    report->config_problem.empty() && report->config_hash != wanted;
-        })
-    );
+        }
+    ));
 }
 
 condition shards_ready(const status_input& input, std::uint32_t desired) {
@@ -136,13 +140,17 @@ condition shards_ready(const status_input& input, std::uint32_t desired) {
         return {"ShardsReady", verdict::no, "NoRevision", "There was never a valid specification."};
     }
     if (input.rollout.stopped) {
-        return {"ShardsReady", verdict::no, "RolloutStopped", counted + "; the rollout was stopped."};
+        return {
+            "ShardsReady", verdict::no, "RolloutStopped", counted + "; the rollout was stopped."
+        };
     }
     if (ready < desired || shards.size() != desired || !input.rollout.occupied.empty()) {
         return {"ShardsReady", verdict::no, "Progressing", counted + "."};
     }
     if (input.plan.rolling) {
-        return {"ShardsReady", verdict::no, "RollingOut", counted + "; a new revision is rolling out."};
+        return {
+            "ShardsReady", verdict::no, "RollingOut", counted + "; a new revision is rolling out."
+        };
     }
     if (const auto behind = shards_behind(input); behind > 0) {
         return {

@@ -44,7 +44,8 @@ const child* newest_revision(const gateway_entry& entry) {
 const child* proved_revision(const gateway_entry& entry, const std::string& except) {
     std::map<std::string, std::size_t> shards;
     for (const auto& c : entry.children) {
-        if (c.shard && c.shard->available && c.shard->revision != except) ++shards[c.shard->revision];
+        if (c.shard && c.shard->available && c.shard->revision != except)
+            ++shards[c.shard->revision];
     }
     const child* best = nullptr;
     std::size_t most = 0;

@@ -13,7 +13,8 @@ void check_ports(const spec::gateway& gateway, std::vector<std::string>& problem
         if (port == 0) problems.push_back(path + ": 0 is for tests only; a Service needs a port");
         if (port != resources::port::health && port != resources::port::metrics) return;
         problems.push_back(
-            path + ": " + std::to_string(port) + " is the worker pods' own port for probes or metrics"
+            path + ": " + std::to_string(port) +
+            " is the worker pods' own port for probes or metrics"
         );
     };
     for (std::size_t i = 0; i < gateway.listeners.size(); ++i) {

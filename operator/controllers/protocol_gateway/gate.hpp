@@ -11,7 +11,7 @@
 namespace pgw::controllers {
 
 struct gated {
-    json::object manifest;  ///< apiVersion, kind, metadata.name and spec, as stored.
+    json::object manifest;                 ///< apiVersion, kind, metadata.name and spec, as stored.
     std::optional<spec::gateway> gateway;  ///< nullopt: `problems` says why.
     std::vector<std::string> problems;     ///< `path: text`.
 };

@@ -39,7 +39,7 @@ struct shard_state {
     std::string revision;
     std::string rolled_from;
     bool available = false;  ///< A pod, of whatever revision, serves.
-    bool settled = false;    ///< Its pod is of its revision, available, and no older one is counted.
+    bool settled = false;  ///< Its pod is of its revision, available, and no older one is counted.
 };
 
 /// An object that we made, or that bears our label.
@@ -53,7 +53,7 @@ struct child {
     bool deleting = false;
     std::uint64_t content = 0;   ///< resources::content_hash.
     std::uint64_t verified = 0;  ///< `content` when it was last known to hold the intent; 0: never.
-    std::string inputs;          ///< What the verified intent was built from, where that is cheap to tell.
+    std::string inputs;  ///< What the verified intent was built from, where that is cheap to tell.
     std::optional<shard_state> shard;  ///< Of a Deployment.
     // Of a revision:
     std::string revision;

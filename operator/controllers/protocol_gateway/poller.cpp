@@ -16,8 +16,9 @@ namespace {
 /// Newly ready pods are looked for so often; each pod is asked once in `interval`.
 constexpr base::milliseconds tick{1'000};
 
-boost::asio::awaitable<std::optional<worker_report>>
-ask(std::string ip, base::milliseconds timeout) {
+boost::asio::awaitable<std::optional<worker_report>> ask(
+    std::string ip, base::milliseconds timeout
+) {
     constexpr std::size_t most = std::size_t{256} << 10;
     const auto answer =
         co_await net::http_fetch(std::move(ip), resources::port::health, "/status", timeout, most);
@@ -73,9 +74,11 @@ void poller::wait() {
     });
 }
 
-// Whom to ask in this tick: pods that were never asked, and each pod in its own second of the round.
+// Whom to ask in this tick: pods that were never asked, and each pod in its own second of the
+// round.
 void poller::collect() {
-    const auto round = static_cast<std::size_t>(std::max<std::int64_t>(options_.interval / tick, 1));
+    const auto round =
+        static_cast<std::size_t>(std::max<std::int64_t>(options_.interval / tick, 1));
     if (!queue_.empty()) return;  // the last tick's are not through yet: the round takes longer
     ++ticks_;
     for (const auto& [key, entry] : cache_.all()) {
@@ -125,7 +128,8 @@ void poller::on_answer(const target& asked, std::optional<worker_report> report)
         reachable(before->report) == reachable(report)) {
         next.since = before->since;
         const auto age = now - before->since;
-        news = news || (age >= upstream_hysteresis && age < upstream_hysteresis + 2 * options_.interval);
+        news = news ||
+               (age >= upstream_hysteresis && age < upstream_hysteresis + 2 * options_.interval);
     }
     cache_.store_report(asked.key, std::move(next));
     if (news) on_news_(asked.key);

@@ -117,12 +117,14 @@ void reconciler::observe(run& r) {
             r.rollout.stopped = true;
         }
     }
-    if (const auto* proved = proved_revision(entry, r.target)) r.rollout.fallback = proved->revision;
+    if (const auto* proved = proved_revision(entry, r.target))
+        r.rollout.fallback = proved->revision;
     r.plan = plan_rollout(r.rollout);
 }
 
-kube::awaitable<std::optional<resources::revision>>
-reconciler::load_revision(run& r, std::string hash) {
+kube::awaitable<std::optional<resources::revision>> reconciler::load_revision(
+    run& r, std::string hash
+) {
     if (const auto found = r.revisions.find(hash); found != r.revisions.end()) {
         co_return found->second;
     }
@@ -165,12 +167,13 @@ kube::awaitable<void> reconciler::apply_revision(run& r) {
         object["metadata"].as_object()["annotations"].as_object()[resources::annotation::stopped] =
             stopped;
     }
-    const auto result =
-        co_await applier_.ensure(r.owner, child_kind::revision, std::move(object));
+    const auto result = co_await applier_.ensure(r.owner, child_kind::revision, std::move(object));
     note(r, result);
     if (result.outcome == ensured::created) {
         r.revisions.insert_or_assign(r.target, *revision);
-        record(r, false, "RevisionCreated", "Revision " + r.target + " with image " + r.image + ".");
+        record(
+            r, false, "RevisionCreated", "Revision " + r.target + " with image " + r.image + "."
+        );
     }
 }
 
@@ -197,8 +200,9 @@ kube::awaitable<void> reconciler::apply_companions(run& r) {
     }
 }
 
-kube::awaitable<void>
-reconciler::apply_shard(run& r, std::uint32_t index, std::string hash, std::string from) {
+kube::awaitable<void> reconciler::apply_shard(
+    run& r, std::uint32_t index, std::string hash, std::string from
+) {
     const auto name = resources::deployment_name(r.owner.name, index);
     const auto deadline = std::chrono::ceil<base::seconds>(r.deadline).count();
     const auto revision_id = resources::revision_name(r.owner.name, hash);
@@ -226,7 +230,9 @@ reconciler::apply_shard(run& r, std::uint32_t index, std::string hash, std::stri
     );
     note(r, result);
     if (result.outcome == ensured::created) {
-        record(r, false, "ShardCreated", "Shard " + std::to_string(index) + ", revision " + hash + ".");
+        record(
+            r, false, "ShardCreated", "Shard " + std::to_string(index) + ", revision " + hash + "."
+        );
     }
 }
 
@@ -305,7 +311,8 @@ kube::awaitable<void> reconciler::prune(run& r) {
     std::vector<std::string> surplus;
     for (const auto& c : entry->children) {
         if (c.kind != child_kind::revision || c.deleting || c.owner_uid != r.owner.uid) continue;
-        if (std::find(used.begin(), used.end(), c.revision) == used.end()) surplus.push_back(c.name);
+        if (std::find(used.begin(), used.end(), c.revision) == used.end())
+            surplus.push_back(c.name);
     }
     for (auto& name : surplus) {
         note(r, co_await applier_.remove(r.owner, child_kind::revision, std::move(name)));
@@ -340,13 +347,12 @@ kube::awaitable<void> reconciler::write_status(run& r) {
     input.applied = r.applied;
     input.foreign_scalers = r.foreign_scalers;
     input.pod_monitors_missing =
-        r.gated.gateway &&
-        r.gated.gateway->monitoring.type == spec::monitoring_type::pod_monitor &&
+        r.gated.gateway && r.gated.gateway->monitoring.type == spec::monitoring_type::pod_monitor &&
         !features_.pod_monitors;
     input.overdue = r.now - since > r.deadline;
     input.now = r.now;
-    input.may_move_connections = written == connections_written_.end() ||
-                                 r.now - written->second >= connections_interval;
+    input.may_move_connections =
+        written == connections_written_.end() || r.now - written->second >= connections_interval;
     input.rollout.desired = desired;
     auto next = build_status(input, previous, utc_now_text());
     r.moving = input.plan.rolling || !input.rollout.occupied.empty() ||

@@ -44,7 +44,9 @@ private:
     kube::awaitable<void> apply_companions(run& r);
     kube::awaitable<void> apply_revision(run& r);
     kube::awaitable<void> apply_shards(run& r);
-    kube::awaitable<void> apply_shard(run& r, std::uint32_t index, std::string revision, std::string from);
+    kube::awaitable<void> apply_shard(
+        run& r, std::uint32_t index, std::string revision, std::string from
+    );
     kube::awaitable<void> stop_rollout(run& r);
     kube::awaitable<void> prune(run& r);
     kube::awaitable<void> write_status(run& r);

@@ -38,13 +38,15 @@ struct worker_report {
     bool operator==(const worker_report&) const = default;
 };
 inline bool operator==(const upstream_report& a, const upstream_report& b) {
-    return a.name == b.name && a.routed == b.routed && a.reachable == b.reachable && a.error == b.error;
+    return a.name == b.name && a.routed == b.routed && a.reachable == b.reachable &&
+           a.error == b.error;
 }
 inline bool operator==(const missing_reference& a, const missing_reference& b) {
     return a.path == b.path && a.text == b.text;
 }
 
-/// nullopt: not a worker's status. Bounded: at most 64 upstreams and 64 missing references are kept.
+/// nullopt: not a worker's status. Bounded: at most 64 upstreams and 64 missing references are
+/// kept.
 std::optional<worker_report> parse_report(std::string_view text);
 
 }  // namespace pgw::controllers

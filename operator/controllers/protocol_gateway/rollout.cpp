@@ -28,9 +28,7 @@ std::vector<const shard_view*> victims(const rollout_input& input) {
         return std::tuple(a->available, a->clients, b->index) <
                std::tuple(b->available, b->clients, a->index);
     });
-    ordered.resize(
-        input.shards.size() > input.desired ? input.shards.size() - input.desired : 0
-    );
+    ordered.resize(input.shards.size() > input.desired ? input.shards.size() - input.desired : 0);
     if (input.retire_singly && !ordered.empty()) ordered.resize(input.occupied.empty() ? 1 : 0);
     return ordered;
 }

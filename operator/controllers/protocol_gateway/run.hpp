@@ -23,10 +23,10 @@ struct reconciler::run {
     rollout_plan plan;
     apply_problems applied;
     std::map<std::string, resources::revision> revisions;  ///< Read or made in this run.
-    std::string failure;   ///< Worth a retry.
-    bool changed = false;  ///< Something was written.
-    bool ending = false;   ///< The namespace is being deleted.
-    bool moving = false;   ///< Something is on its way.
+    std::string failure;                                   ///< Worth a retry.
+    bool changed = false;                                  ///< Something was written.
+    bool ending = false;                                   ///< The namespace is being deleted.
+    bool moving = false;                                   ///< Something is on its way.
 };
 
 }  // namespace pgw::controllers

@@ -77,21 +77,24 @@ json::array build_shards(
     const status_input& input, const json::object& previous, const std::string& now_text
 ) {
     json::array list;
-    const auto add = [&](const std::string& name, const char* state, const std::string& revision) {
+    const auto& gateway = input.entry.record->ref.name;
+    const auto add = [&](std::uint32_t index, const char* state, const std::string& revision) {
+        const auto name = resources::deployment_name(gateway, index);
         const auto* held = find_named(previous, "shards", "name", name);
         std::string since = now_text;
-        if (held != nullptr && text_at(*held, {"state"}) == state) since = text_at(*held, {"since"});
-        list.push_back(
-            {{"name", name}, {"state", state}, {"revision", revision}, {"since", since}}
+        if (held != nullptr && text_at(*held, {"state"}) == state)
+            since = text_at(*held, {"since"});
+        list.push_back({{"name", name}, {"state", state}, {"revision", revision}, {"since", since}}
         );
     };
     for (const auto& shard : input.rollout.shards) {
-        add(std::to_string(shard.index), state_of(input, shard), shard.revision);
+        add(shard.index, state_of(input, shard), shard.revision);
     }
     for (const auto index : input.rollout.occupied) {
-        const auto name = std::to_string(index);
-        const auto* held = find_named(previous, "shards", "name", name);
-        add(name, "Retiring", held == nullptr ? "" : std::string(text_at(*held, {"revision"})));
+        const auto* held = find_named(
+            previous, "shards", "name", resources::deployment_name(gateway, index)
+        );
+        add(index, "Retiring", held == nullptr ? "" : std::string(text_at(*held, {"revision"})));
     }
     return list;
 }
@@ -114,10 +117,8 @@ json::array build_endpoints(const status_input& input) {
     const auto& ref = input.entry.record->ref;
     for (const auto& listener : input.gateway->listeners) {
         list.push_back(
-            {{"name", listener.name},
-             {"address", ref.name + "." + ref.ns + ".svc"},
-             {"port", listener.port},
-             {"tls", listener.tls.has_value()}}
+            {{"listener", listener.name},
+             {"address", ref.name + "." + ref.ns + ".svc:" + std::to_string(listener.port)}}
         );
     }
     return list;
@@ -156,14 +157,14 @@ std::string sorted(const json::object& status) {
 
 }  // namespace
 
-json::object
-build_status(const status_input& input, const json::object& previous, const std::string& now_text) {
+json::object build_status(
+    const status_input& input, const json::object& previous, const std::string& now_text
+) {
     const auto& record = *input.entry.record;
     const auto& shards = input.rollout.shards;
     const auto desired = input.rollout.desired;
-    const auto ready = std::count_if(shards.begin(), shards.end(), [](const auto& s) {
-        return s.available;
-    });
+    const auto ready =
+        std::count_if(shards.begin(), shards.end(), [](const auto& s) { return s.available; });
     json::object worker{{"image", input.target_image}};
     if (const auto version = running_version(input.entry); !version.empty()) {
         worker["version"] = version;

@@ -26,7 +26,7 @@ struct apply_problems {
 struct status_input {
     explicit status_input(const gateway_entry& e) : entry(e) {}
 
-    const gateway_entry& entry;  ///< Has a record.
+    const gateway_entry& entry;              ///< Has a record.
     const spec::gateway* gateway = nullptr;  ///< nullptr: the spec is invalid.
     std::vector<std::string> problems;       ///< Why it is invalid.
     std::string target;  ///< The revision that shards should have; empty: none yet.
@@ -38,15 +38,16 @@ struct status_input {
     apply_problems applied;
     std::vector<std::string> foreign_scalers;
     bool pod_monitors_missing = false;  ///< Asked for, and the cluster has no such resource.
-    bool overdue = false;  ///< A shard is on its way for longer than the deadline.
+    bool overdue = false;               ///< A shard is on its way for longer than the deadline.
     base::time_point now{};
     bool may_move_connections = true;  ///< A minute has passed since they were last written.
 };
 
 /// The status to apply: all its fields, transition times carried over from `previous` where a
 /// condition's status did not change. `now_text` is RFC 3339.
-json::object
-build_status(const status_input& input, const json::object& previous, const std::string& now_text);
+json::object build_status(
+    const status_input& input, const json::object& previous, const std::string& now_text
+);
 
 /// Whether writing `next` over `previous` would change anything.
 bool status_differs(const json::object& previous, const json::object& next);

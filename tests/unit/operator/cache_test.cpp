@@ -70,28 +70,33 @@ TEST_F(cache_test, forgets_a_gateway_when_nothing_of_it_is_left) {
 }
 
 TEST_F(cache_test, an_older_event_does_not_undo_our_own_write) {
-    deployments_.on_changed(deployment_object({.name = "plant-0", .version = "5", .revision = "a"}));
+    deployments_.on_changed(deployment_object({.name = "plant-0", .version = "5", .revision = "a"})
+    );
     known_.store_child(
         "iot/plant",
         child_kind::deployment,
         deployment_object({.name = "plant-0", .version = "10", .revision = "b"})
     );
     dirty();
-    deployments_.on_changed(deployment_object({.name = "plant-0", .version = "9", .revision = "a"}));
+    deployments_.on_changed(deployment_object({.name = "plant-0", .version = "9", .revision = "a"})
+    );
     EXPECT_EQ(dirty(), 0u);
     const auto* held = known_.find("iot/plant")->find(child_kind::deployment, "plant-0");
     EXPECT_EQ(held->shard->revision, "b");
 }
 
 TEST_F(cache_test, our_own_write_coming_back_is_no_news) {
-    known_.store_child("iot/plant", child_kind::service, child_object({.name = "plant", .version = "10"}));
+    known_.store_child(
+        "iot/plant", child_kind::service, child_object({.name = "plant", .version = "10"})
+    );
     services_.on_changed(child_object({.name = "plant", .version = "10"}));
     EXPECT_EQ(dirty(), 0u);
 }
 
 TEST_F(cache_test, verification_lasts_until_the_content_changes) {
-    auto* held =
-        known_.store_child("iot/plant", child_kind::service, child_object({.name = "plant", .version = "1"}));
+    auto* held = known_.store_child(
+        "iot/plant", child_kind::service, child_object({.name = "plant", .version = "1"})
+    );
     held->verified = held->content;
     services_.on_changed(child_object({.name = "plant", .version = "2"}));
     held = known_.find("iot/plant")->find(child_kind::service, "plant");
@@ -125,7 +130,8 @@ TEST_F(cache_test, an_autoscaler_belongs_to_what_it_scales) {
             {"metadata", {{"name", "h"}, {"namespace", "iot"}, {"resourceVersion", "1"}}},
             {"spec",
              {{"scaleTargetRef",
-               {{"apiVersion", "protocolgateway.dev/v1alpha1"}, {"kind", kind}, {"name", target}}}}},
+               {{"apiVersion", "protocolgateway.dev/v1alpha1"}, {"kind", kind}, {"name", target}}}}
+            },
         };
     };
     gateways_.on_changed(gateway_object());

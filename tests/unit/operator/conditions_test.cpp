@@ -60,7 +60,12 @@ protected:
 TEST_F(conditions_test, all_is_well) {
     const auto by_type = judged(input());
     for (const auto* type :
-         {"Ready", "Available", "ConfigurationValid", "ReferencesResolved", "UpstreamsReachable", "ShardsReady"}) {
+         {"Ready",
+          "Available",
+          "ConfigurationValid",
+          "ReferencesResolved",
+          "UpstreamsReachable",
+          "ShardsReady"}) {
         EXPECT_EQ(by_type.at(type).status, verdict::yes) << type;
     }
     EXPECT_EQ(by_type.at("ScalingConflict").status, verdict::no);
@@ -76,14 +81,18 @@ TEST_F(conditions_test, an_invalid_spec_is_said_with_its_field_and_the_shards_go
     const auto by_type = judged(in);
     EXPECT_EQ(by_type.at("ConfigurationValid").status, verdict::no);
     EXPECT_EQ(by_type.at("ConfigurationValid").reason, "SpecInvalid");
-    EXPECT_NE(by_type.at("ConfigurationValid").message.find("routes.publish[0]"), std::string::npos);
+    EXPECT_NE(
+        by_type.at("ConfigurationValid").message.find("routes.publish[0]"), std::string::npos
+    );
     EXPECT_EQ(by_type.at("Available").status, verdict::yes);
     EXPECT_EQ(by_type.at("Ready").status, verdict::no);
     EXPECT_EQ(by_type.at("Stalled").status, verdict::yes);
 }
 
 TEST_F(conditions_test, a_missing_secret_is_said_with_its_path) {
-    report_.missing = {{"spec.listeners[0].tls.secretRef", "Secret 'tls', key 'tls.crt': no such file"}};
+    report_.missing = {
+        {"spec.listeners[0].tls.secretRef", "Secret 'tls', key 'tls.crt': no such file"}
+    };
     const auto by_type = judged(input());
     EXPECT_EQ(by_type.at("ReferencesResolved").status, verdict::no);
     EXPECT_EQ(
@@ -178,9 +187,11 @@ TEST_F(conditions_test, a_transition_time_moves_only_with_the_status) {
     EXPECT_TRUE(status_differs(first, next));
     for (const auto& item : next.at("conditions").as_array()) {
         const auto& c = item.as_object();
-        const bool moved = text_at(c, {"type"}) == "Ready" || text_at(c, {"type"}) == "ReferencesResolved";
+        const bool moved =
+            text_at(c, {"type"}) == "Ready" || text_at(c, {"type"}) == "ReferencesResolved";
         EXPECT_EQ(
-            text_at(c, {"lastTransitionTime"}), moved ? "2026-01-03T00:00:00Z" : "2026-01-01T00:00:00Z"
+            text_at(c, {"lastTransitionTime"}),
+            moved ? "2026-01-03T00:00:00Z" : "2026-01-01T00:00:00Z"
         ) << text_at(c, {"type"});
         EXPECT_EQ(c.at("observedGeneration"), 3);
     }
@@ -213,7 +224,8 @@ TEST_F(conditions_test, the_status_says_where_and_what) {
     EXPECT_EQ(text_at(status, {"worker", "version"}), "0.1.0");
     EXPECT_EQ(text_at(status, {"worker", "availableVersion"}), "0.2.0");
     EXPECT_EQ(text_at(status.at("shards").as_array().at(0).as_object(), {"state"}), "Ready");
-    EXPECT_EQ(status.at("endpoints").as_array().at(0).at("port"), 1883);
+    EXPECT_EQ(text_at(status.at("shards").as_array().at(0).as_object(), {"name"}), "plant-0");
+    EXPECT_EQ(status.at("endpoints").as_array().at(0).at("address"), "plant.iot.svc:1883");
 }
 
 TEST_F(conditions_test, the_order_of_keyed_lists_makes_no_difference) {

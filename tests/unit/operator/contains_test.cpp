@@ -52,13 +52,15 @@ INSTANTIATE_TEST_SUITE_P(
 );
 
 TEST(overlay, merges_named_items_and_replaces_other_lists) {
-    auto base = json::parse(R"({"containers": [{"name": "worker", "env": [{"name": "A", "value": "1"}],
+    auto base =
+        json::parse(R"({"containers": [{"name": "worker", "env": [{"name": "A", "value": "1"}],
                                                 "args": ["x"]}], "tolerations": [1]})");
-    lay_over(base, json::parse(R"({"containers": [{"name": "worker", "env": [{"name": "B", "value": "2"},
-        {"name": "A", "value": "3"}]}, {"name": "sidecar"}], "tolerations": [2, 3]})"));
+    lay_over(
+        base, json::parse(R"({"containers": [{"name": "worker", "env": [{"name": "B", "value": "2"},
+        {"name": "A", "value": "3"}]}, {"name": "sidecar"}], "tolerations": [2, 3]})")
+    );
     EXPECT_EQ(
-        base,
-        json::parse(R"({"containers": [{"name": "worker", "env": [{"name": "A", "value": "3"},
+        base, json::parse(R"({"containers": [{"name": "worker", "env": [{"name": "A", "value": "3"},
             {"name": "B", "value": "2"}], "args": ["x"]}, {"name": "sidecar"}],
             "tolerations": [2, 3]})")
     );
@@ -71,8 +73,10 @@ TEST(overlay, null_removes) {
 }
 
 TEST(hashes, canonical_text_does_not_depend_on_the_order_of_members) {
-    EXPECT_EQ(canonical(json::parse(R"({"b": [1, {"z": 1, "y": 2}], "a": null})")),
-              canonical(json::parse(R"({"a": null, "b": [1, {"y": 2, "z": 1}]})")));
+    EXPECT_EQ(
+        canonical(json::parse(R"({"b": [1, {"z": 1, "y": 2}], "a": null})")),
+        canonical(json::parse(R"({"a": null, "b": [1, {"y": 2, "z": 1}]})"))
+    );
 }
 
 TEST(hashes, text_hash_is_xxh64_in_hexadecimal) {
@@ -81,12 +85,16 @@ TEST(hashes, text_hash_is_xxh64_in_hexadecimal) {
 }
 
 TEST(hashes, content_ignores_what_the_system_writes) {
-    const auto before = json::parse(R"({"kind": "Deployment", "metadata": {"name": "x", "resourceVersion": "1",
+    const auto before =
+        json::parse(R"({"kind": "Deployment", "metadata": {"name": "x", "resourceVersion": "1",
         "labels": {"a": "b"}}, "spec": {"replicas": 1}})");
-    const auto after = json::parse(R"({"kind": "Deployment", "metadata": {"name": "x", "resourceVersion": "2",
+    const auto after =
+        json::parse(R"({"kind": "Deployment", "metadata": {"name": "x", "resourceVersion": "2",
         "generation": 4, "managedFields": [1], "labels": {"a": "b"},
-        "annotations": {"deployment.kubernetes.io/revision": "2"}}, "spec": {"replicas": 1}, "status": {"x": 1}})");
-    const auto edited = json::parse(R"({"kind": "Deployment", "metadata": {"name": "x", "labels": {"a": "c"}},
+        "annotations": {"deployment.kubernetes.io/revision": "2"}}, "spec": {"replicas": 1}, "status": {"x": 1}})"
+        );
+    const auto edited =
+        json::parse(R"({"kind": "Deployment", "metadata": {"name": "x", "labels": {"a": "c"}},
         "spec": {"replicas": 1}})");
     EXPECT_NE(content_hash(before.as_object()), content_hash(edited.as_object()));
     EXPECT_EQ(content_hash(before.as_object()), content_hash(before.as_object()));

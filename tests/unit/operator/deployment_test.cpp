@@ -65,7 +65,8 @@ TEST(deployment, mounts_each_secret_once_and_optional) {
     EXPECT_EQ(
         volumes[1].at("secret"),
         json::parse(R"({"secretName": "front", "optional": true,
-                        "items": [{"key": "tls.crt", "path": "tls.crt"}, {"key": "tls.key", "path": "tls.key"}]})")
+                        "items": [{"key": "tls.crt", "path": "tls.crt"}, {"key": "tls.key", "path": "tls.key"}]})"
+        )
     );
     const auto& mounts = worker_of(deployment).at("volumeMounts").as_array();
     EXPECT_EQ(mounts.at(1).at("mountPath"), "/etc/protocol-gateway/secrets/front");
@@ -73,7 +74,8 @@ TEST(deployment, mounts_each_secret_once_and_optional) {
 }
 
 TEST(deployment, ports_below_1024_move_up) {
-    const stored_gateway stored(R"({"listeners": [{"name": "mqtt", "type": "MQTT", "port": 883}]})");
+    const stored_gateway stored(R"({"listeners": [{"name": "mqtt", "type": "MQTT", "port": 883}]})"
+    );
     const auto deployment = deployment_of(stored);
     EXPECT_EQ(worker_of(deployment).at("ports").at(0).at("containerPort"), 10883);
     const auto service = device_service(test::owner, stored.gateway);
@@ -124,14 +126,16 @@ TEST(pod_template, what_the_gateway_stands_on_is_protected_from_the_overlay) {
             "containers": [{"name": "worker", "args": ["x"], "command": ["sh"], "livenessProbe": null,
                 "readinessProbe": {"periodSeconds": 99},
                 "ports": [{"containerPort": 1883, "name": "mine"}],
-                "volumeMounts": [{"mountPath": "/etc/protocol-gateway/config", "name": "other", "subPath": "x"}]}]}}}})");
+                "volumeMounts": [{"mountPath": "/etc/protocol-gateway/config", "name": "other", "subPath": "x"}]}]}}}})"
+    );
     const auto expected = deployment_of(plain);
     const auto actual = deployment_of(hostile);
     EXPECT_EQ(text_at(pod_of(actual), {"metadata", "labels", label::gateway}), "plant");
     EXPECT_EQ(text_at(pod_of(actual), {"metadata", "labels", label::shard}), "0");
     EXPECT_EQ(number_at(pod_of(actual), {"spec", "terminationGracePeriodSeconds"}), 30);
     EXPECT_FALSE(worker_of(actual).contains("command"));
-    for (const auto* field : {"readinessProbe", "livenessProbe", "startupProbe", "ports", "volumeMounts"}) {
+    for (const auto* field :
+         {"readinessProbe", "livenessProbe", "startupProbe", "ports", "volumeMounts"}) {
         EXPECT_EQ(worker_of(actual).at(field), worker_of(expected).at(field)) << field;
     }
     const auto& volume = find(pod_of(actual), {"spec", "volumes"})->as_array().at(0).as_object();
@@ -143,7 +147,8 @@ TEST(companions, are_what_the_gateway_asks_for) {
     const auto kinds = [](const char* more, bool pod_monitors, bool autoscale) {
         const stored_gateway stored(more);
         std::vector<std::string> found;
-        for (const auto& object : companions(test::owner, stored.gateway, {pod_monitors}, autoscale)) {
+        for (const auto& object :
+             companions(test::owner, stored.gateway, {pod_monitors}, autoscale)) {
             found.push_back(
                 std::string(text_at(object, {"kind"})) + "/" +
                 std::string(text_at(object, {"metadata", "name"}))
@@ -152,7 +157,10 @@ TEST(companions, are_what_the_gateway_asks_for) {
         return found;
     };
     const std::vector<std::string> base{
-        "ServiceAccount/plant", "Service/plant", "Service/plant-metrics", "Service/plant-internal",
+        "ServiceAccount/plant",
+        "Service/plant",
+        "Service/plant-metrics",
+        "Service/plant-internal",
         "PodDisruptionBudget/plant"
     };
     EXPECT_EQ(kinds("{}", true, true), base);
@@ -160,7 +168,8 @@ TEST(companions, are_what_the_gateway_asks_for) {
     all.insert(
         all.end(), {"HorizontalPodAutoscaler/plant", "NetworkPolicy/plant", "PodMonitor/plant"}
     );
-    const auto* everything = R"({"autoscaling": {"maxShards": 4}, "networkPolicy": {"type": "Managed"},
+    const auto* everything =
+        R"({"autoscaling": {"maxShards": 4}, "networkPolicy": {"type": "Managed"},
                                  "monitoring": {"type": "PodMonitor"}})";
     EXPECT_EQ(kinds(everything, true, true), all);
     const auto without = kinds(everything, false, false);

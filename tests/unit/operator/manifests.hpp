@@ -20,7 +20,8 @@ inline json::object manifest(const char* more = "{}") {
         "upstreams": [{"name": "bus", "type": "Artemis", "endpoints": ["amqp://artemis:5672"]}],
         "routes": {"publish": [{"name": "all", "match": {"topic": "{*rest}"},
                                 "to": {"upstream": "bus", "address": "telemetry"}}]}
-    })").as_object();
+    })")
+                    .as_object();
     const auto members = json::parse(more);
     for (const auto& [key, value] : members.as_object()) spec[key] = value;
     return {
@@ -34,7 +35,9 @@ inline json::object manifest(const char* more = "{}") {
 /// A manifest with its typed values, which refer to each other: not to be copied.
 struct stored_gateway {
     explicit stored_gateway(const char* more = "{}", std::string image = "worker:1")
-        : object(manifest(more)), gateway(read(object)), inputs{object, gateway, std::move(image), {}} {}
+        : object(manifest(more)),
+          gateway(read(object)),
+          inputs{object, gateway, std::move(image), {}} {}
 
     static spec::gateway read(const json::object& object) {
         auto result = spec::read_manifest(json::serialize(object));

@@ -31,7 +31,8 @@ inline json::object child_object(const object_options& o) {
            {{"protocolgateway.dev/gateway", "plant"},
             {"protocolgateway.dev/shard", o.shard},
             {"protocolgateway.dev/revision", o.revision}}},
-          {"ownerReferences", json::array{json::object{{"uid", o.owner_uid}, {"controller", true}}}}}},
+          {"ownerReferences", json::array{json::object{{"uid", o.owner_uid}, {"controller", true}}}}
+         }},
         {"spec", {{"replicas", 1}}},
     };
 }

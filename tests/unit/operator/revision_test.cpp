@@ -18,7 +18,9 @@ TEST(revision, depends_on_roll_class_fields_and_the_image) {
     EXPECT_EQ(base.size(), 10u);
     EXPECT_NE(base, hash_of(R"({"listeners": [{"name": "mqtt", "type": "MQTT", "port": 1884}]})"));
     EXPECT_NE(base, hash_of(R"({"worker": {"resources": {"requests": {"cpu": "2"}}}})"));
-    EXPECT_NE(base, hash_of(R"({"worker": {"podTemplate": {"spec": {"priorityClassName": "x"}}}})"));
+    EXPECT_NE(
+        base, hash_of(R"({"worker": {"podTemplate": {"spec": {"priorityClassName": "x"}}}})")
+    );
     EXPECT_NE(base, hash_of("{}", "worker:2"));
 }
 

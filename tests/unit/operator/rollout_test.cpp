@@ -13,7 +13,9 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-shard_view shard(std::uint32_t index, const char* revision, bool available = true, bool settled = true) {
+shard_view shard(
+    std::uint32_t index, const char* revision, bool available = true, bool settled = true
+) {
     shard_view view;
     view.index = index;
     view.revision = revision;
@@ -23,7 +25,9 @@ shard_view shard(std::uint32_t index, const char* revision, bool available = tru
     return view;
 }
 
-rollout_input input(std::vector<shard_view> shards, std::uint32_t desired, const char* target = "b") {
+rollout_input input(
+    std::vector<shard_view> shards, std::uint32_t desired, const char* target = "b"
+) {
     rollout_input in;
     in.shards = std::move(shards);
     in.desired = desired;
