@@ -6,7 +6,7 @@ export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := true
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check soak fuzz bench demo
+.PHONY: help build generate test check soak fuzz bench demo
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -14,6 +14,12 @@ help: ## list the verbs
 build: ## build everything (release, into build/release)
 	@cmake --preset release >/dev/null
 	@cmake --build build/release -j $(JOBS)
+
+generate: ## write crds/ and docs/crd-reference.md from the field tables in common/spec
+	@cmake --preset release >/dev/null
+	@cmake --build build/release -j $(JOBS) --target pgw-crd
+	@for file in crd:crds/protocolgateways.yaml reference:docs/crd-reference.md; do \
+	    build/release/bin/pgw-crd "$${file%%:*}" >"$${file#*:}.new" && mv "$${file#*:}.new" "$${file#*:}" || exit 1; done
 
 test: build ## build, then unit, integration and wire tests
 	@ctest --preset release -L 'unit|integration|wire' -j 2

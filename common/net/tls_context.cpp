@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
@@ -58,9 +59,12 @@ std::string identity_of(const std::string& path) {
 
 std::vector<std::string> identities_of(const tls_files& files) {
     std::vector<std::string> identities;
-    for (const auto* path : {&files.certificate, &files.key, &files.ca}) {
-        if (!path->empty()) identities.push_back(identity_of(*path));
-    }
+    const auto look_at = [&](const std::string& text, const std::string& path) {
+        if (text.empty() && !path.empty()) identities.push_back(identity_of(path));
+    };
+    look_at(files.certificate_text, files.certificate);
+    look_at(files.key_text, files.key);
+    look_at(files.ca_text, files.ca);
     return identities;
 }
 
@@ -90,26 +94,84 @@ void set_behaviour(SSL_CTX& context, tls_role role) {
     SSL_CTX_set_default_passwd_cb(&context, no_password);
 }
 
+using bio_ptr = std::unique_ptr<BIO, decltype(&BIO_free_all)>;
+using certificate_ptr = std::unique_ptr<X509, decltype(&X509_free)>;
+
+bio_ptr reader_of(const std::string& text) {
+    return {BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free_all};
+}
+
+certificate_ptr next_certificate(BIO& bio) {
+    return {PEM_read_bio_X509(&bio, nullptr, no_password, nullptr), X509_free};
+}
+
+// The end of a PEM text is an error of its own.
+void expect_end_of_pem(const std::string& what) {
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) fail(what);
+    ERR_clear_error();
+}
+
+void use_chain_text(SSL_CTX& context, const std::string& text, const std::string& what) {
+    const auto bio = reader_of(text);
+    const auto leaf = next_certificate(*bio);
+    if (!leaf || SSL_CTX_use_certificate(&context, leaf.get()) != 1) fail(what);
+    while (auto issuer = next_certificate(*bio)) {
+        if (SSL_CTX_add0_chain_cert(&context, issuer.get()) != 1) fail(what);
+        static_cast<void>(issuer.release());
+    }
+    expect_end_of_pem(what);
+}
+
+void use_key_text(SSL_CTX& context, const std::string& text, const std::string& what) {
+    const auto bio = reader_of(text);
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+        PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr), EVP_PKEY_free
+    );
+    if (!key || SSL_CTX_use_PrivateKey(&context, key.get()) != 1) fail(what);
+}
+
+void trust_text(SSL_CTX& context, const std::string& text, const std::string& what) {
+    const auto bio = reader_of(text);
+    auto* const store = SSL_CTX_get_cert_store(&context);
+    bool any = false;
+    while (const auto authority = next_certificate(*bio)) {
+        if (X509_STORE_add_cert(store, authority.get()) != 1) fail(what);
+        any = true;
+    }
+    if (!any) fail(what);
+    expect_end_of_pem(what);
+}
+
 void load_certificate(SSL_CTX& context, const tls_files& files) {
-    if (files.certificate.empty() && files.key.empty() && files.role == tls_role::client) return;
-    if (files.certificate.empty() || files.key.empty()) {
+    const bool has_certificate = !files.certificate.empty() || !files.certificate_text.empty();
+    const bool has_key = !files.key.empty() || !files.key_text.empty();
+    if (!has_certificate && !has_key && files.role == tls_role::client) return;
+    if (!has_certificate || !has_key) {
         throw load_failure{"a certificate needs a key and a key a certificate"};
     }
-    if (SSL_CTX_use_certificate_chain_file(&context, files.certificate.c_str()) != 1) {
-        fail(files.certificate);
+    const std::string certificate =
+        files.certificate_text.empty() ? files.certificate : "the certificate";
+    const std::string key = files.key_text.empty() ? files.key : "the key";
+    if (!files.certificate_text.empty()) {
+        use_chain_text(context, files.certificate_text, certificate);
+    } else if (SSL_CTX_use_certificate_chain_file(&context, files.certificate.c_str()) != 1) {
+        fail(certificate);
     }
-    if (SSL_CTX_use_PrivateKey_file(&context, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-        fail(files.key);
+    if (!files.key_text.empty()) {
+        use_key_text(context, files.key_text, key);
+    } else if (SSL_CTX_use_PrivateKey_file(&context, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+        fail(key);
     }
-    if (SSL_CTX_check_private_key(&context) != 1) {
-        fail(files.key + " does not belong to " + files.certificate);
-    }
+    if (SSL_CTX_check_private_key(&context) != 1) fail(key + " does not belong to " + certificate);
 }
 
 void load_trust(SSL_CTX& context, const tls_files& files) {
     const bool is_client = files.role == tls_role::client;
     if (!is_client && files.verification == peer_verification::none) return;
-    if (!files.ca.empty()) {
+    if (is_client && files.trust_any_server) return;
+    if (!files.ca_text.empty()) {
+        trust_text(context, files.ca_text, "the authorities");
+    } else if (!files.ca.empty()) {
         if (SSL_CTX_load_verify_file(&context, files.ca.c_str()) != 1) fail(files.ca);
     } else if (!is_client) {
         throw load_failure{"client certificates cannot be verified without a CA"};
@@ -185,6 +247,7 @@ std::optional<std::string> tls_context::reload() {
         identities_ = std::move(identities);
         const std::lock_guard lock(mutex_);
         context_ = std::move(fresh);
+        ++generation_;
         return std::nullopt;
     } catch (const load_failure& failure) {
         return failure.text;
@@ -193,6 +256,11 @@ std::optional<std::string> tls_context::reload() {
 
 bool tls_context::loaded() const {
     return current() != nullptr;
+}
+
+std::uint64_t tls_context::generation() const {
+    const std::lock_guard lock(mutex_);
+    return generation_;
 }
 
 std::optional<byte_stream> tls_context::open(int fd, const std::string& server_name) {

@@ -61,8 +61,9 @@ private:
     const tls_files files_;
     std::mutex reload_mutex_;  // around reload, so that reading files holds up no connection
     std::vector<std::string> identities_;
-    mutable std::mutex mutex_;  // around context_
+    mutable std::mutex mutex_;  // around context_ and generation_
     std::shared_ptr<ssl_ctx_st> context_;
+    std::uint64_t generation_ = 0;
 };
 
 /// What a verified peer certificate says.

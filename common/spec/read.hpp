@@ -38,7 +38,4 @@ std::string print_manifest(const gateway& gateway);
 /// The same as JSON, for /config.
 std::string print_manifest_json(const gateway& gateway);
 
-/// The reference of all fields as Markdown: the generated part of docs/configuration.md.
-std::string reference_markdown();
-
 }  // namespace pgw::spec

@@ -1,6 +1,6 @@
 // The view that documents: the reference page from the field tables.
-#include "common/spec/read.hpp"
-#include "common/spec/to_json.hpp"
+#include "common/spec/crd.hpp"
+#include "common/spec/prose.hpp"
 
 namespace pgw::spec {
 
@@ -99,42 +99,6 @@ struct field_type<std::vector<T>, list_rule<ItemRule>> {
 template <class T, class Rule>
 struct field_type<std::optional<T>, Rule> : field_type<T, Rule> {};
 
-// What enum values mean, after the field's own text.
-template <class T>
-struct values {
-    static std::string text() { return {}; }
-};
-template <class Enum>
-    requires std::is_enum_v<Enum>
-struct values<Enum> {
-    static std::string text() {
-        std::string text;
-        for (const auto& row : enum_table<Enum>::rows) {
-            text += "<br>`" + std::string(row.name) + "`: " + std::string(row.text);
-        }
-        return text;
-    }
-};
-template <class T>
-struct values<std::optional<T>> : values<T> {};
-
-template <class T, class Rule>
-std::string default_text(const T& value, const Rule& rule) {
-    if constexpr (described<T>) {
-        return {};
-    } else {
-        const auto json = to_json(value, rule);
-        if (const auto* text = json.if_string()) {
-            return text->empty() ? "empty" : "`" + std::string(*text) + "`";
-        }
-        return "`" + boost::json::serialize(json) + "`";
-    }
-}
-template <class T, class Rule>
-std::string default_text(const std::optional<T>&, const Rule&) {
-    return "none";
-}
-
 template <class Owner>
 class documenting_view {
 public:
@@ -147,7 +111,7 @@ public:
             field_type<T, Rule>::text(rule),
             info.required ? "required" : default_text(defaults_.*member, rule),
             info,
-            std::string(info.text) + only_text(only) + values<T>::text());
+            std::string(info.text) + only_text<Owner>(only) + enum_prose<T>::text("<br>"));
         field_type<T, Rule>::members(out_, path);
     }
     template <class Describe, class Only = always>
@@ -157,7 +121,7 @@ public:
             "object",
             info.required ? "required" : "",
             info,
-            std::string(info.text) + only_text(only));
+            std::string(info.text) + only_text<Owner>(only));
         documenting_view inner(out_, path);
         describe(inner);
     }
@@ -180,12 +144,13 @@ private:
     ) {
         out_ += "| `" + path + "` | " + type + " | " + default_value + " | " +
                 (info.scope == field_scope::worker ? "worker" : "operator") + " | " +
-                (info.change == field_change::roll ? "roll" : "live") + " | " + text + " |\n";
+                change_text(type, info) + " | " + text + " |\n";
     }
-    static std::string only_text(const always&) { return {}; }
-    template <class Enum>
-    static std::string only_text(const only_for<Owner, Enum>& only) {
-        return " With type `" + std::string(enum_text(only.value)) + "` only.";
+
+    // Of an object each field has its own.
+    static std::string change_text(const std::string& type, const field_info& info) {
+        if (type == "object") return {};
+        return info.change == field_change::roll ? "roll" : "live";
     }
 
     std::string& out_;
@@ -199,13 +164,46 @@ void document_object(std::string& out, const std::string& path) {
     schema<T>::describe(view);
 }
 
+// The fields of a schema, for what is not in the field tables.
+void document_schema(std::string& out, const std::string& path, const boost::json::object& schema) {
+    const auto* const properties = schema.if_contains("properties");
+    if (properties == nullptr) return;
+    for (const auto& [name, value] : properties->get_object()) {
+        const auto& field = value.get_object();
+        const auto is_list = field.contains("items");
+        const auto field_path = below(path, name) + (is_list ? "[]" : "");
+        out += "| `" + field_path + "` | " + std::string(field.at("type").get_string()) + " | " +
+               std::string(field.at("description").get_string()) + " |\n";
+        document_schema(out, field_path, is_list ? field.at("items").get_object() : field);
+    }
+}
+
 }  // namespace
 
-std::string reference_markdown() {
-    std::string out =
-        "| Field | Type | Default | Scope | Change | Meaning |\n"
-        "|---|---|---|---|---|---|\n";
+std::string crd_reference() {
+    std::string out = R"(# Reference of ProtocolGateway
+
+Every field of `protocolgateway.dev/v1alpha1`, generated from the field tables in `common/spec` by `make generate`: not to be edited.
+[configuration.md](configuration.md) explains how a manifest is read, the kinds of values, secrets and templates.
+
+## Manifest
+
+*Scope* says who obeys a field: the worker, or only the operator (a worker checks and ignores it). *Change* says whether a change
+reaches running workers (*live*) or needs new ones (*roll*).
+
+| Field | Type | Default | Scope | Change | Meaning |
+|---|---|---|---|---|---|
+)";
     document_object<gateway>(out, "");
+    out += R"(
+## Status
+
+What the operator writes. A worker ignores it.
+
+| Field | Type | Meaning |
+|---|---|---|
+)";
+    document_schema(out, "status", status_schema());
     return out;
 }
 

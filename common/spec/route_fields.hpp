@@ -153,7 +153,7 @@ struct schema<routes> {
         view.field(
             field_info{"publish", "Publications of devices. The first route that matches wins."},
             &routes::publish,
-            list_rule<no_rule>{0, 1000, {}}
+            list_rule<no_rule>{0, 256, {}}
         );
         view.group(field_info{"unmatched", "Publications that no route matches."}, [](auto& group) {
             group.field(field_info{"type", "What becomes of them."}, &routes::unmatched, no_rule{});

@@ -132,8 +132,8 @@ private:
         if (is_whole() || !level_.pieces.empty()) {
             return fail("{*...} and {...=...} must be a whole level", offset);
         }
-        if (fallback.find_first_of("/+#") != std::string_view::npos) {
-            return fail("a default is one level without '/', '+' and '#'", offset);
+        if (fallback.find_first_of("/+#{") != std::string_view::npos) {
+            return fail("a default is one level without '/', '+', '#' and braces", offset);
         }
         if (!bind(name, offset)) return;
         level_.kind = kind;

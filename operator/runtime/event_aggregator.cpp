@@ -91,7 +91,9 @@ struct event_aggregator::impl {
         settings.instance = cut_text(std::move(settings.instance), word_limit);
     }
 
-    json::object object_of(const event& e, const std::string& ns, const std::string& name, wall_time);
+    json::object object_of(
+        const event& e, const std::string& ns, const std::string& name, wall_time
+    );
     event_write write_series(entry& it, base::time_point now);
     void schedule(table::iterator it);
     void unschedule(const entry& it) { waiting.erase({it.due, it.turn}); }

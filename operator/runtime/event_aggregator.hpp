@@ -32,8 +32,8 @@ struct event_write {
 class event_aggregator {
 public:
     struct options {
-        std::string controller;            ///< Domain-qualified.
-        std::string instance;              ///< At most 128 characters; longer ones are cut.
+        std::string controller;  ///< Domain-qualified.
+        std::string instance;    ///< At most 128 characters; longer ones are cut.
         base::seconds refresh{1'800};
         base::seconds silence{360};
         std::size_t max_series = 1'000;  ///< Beyond, the one that would end first ends.

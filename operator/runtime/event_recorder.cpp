@@ -87,7 +87,8 @@ void event_recorder::impl::record(const event& what) {
 void event_recorder::impl::enqueue(std::vector<event_write> writes) {
     for (auto& write : writes) {
         if (queue.size() >= queue_limit) {
-            if (dropped++ == 0) log.warn("too many events wait; dropping", {{"limit", queue_limit}});
+            if (dropped++ == 0)
+                log.warn("too many events wait; dropping", {{"limit", queue_limit}});
             continue;
         }
         queue.push_back(std::move(write));
@@ -159,7 +160,9 @@ asio::awaitable<void> event_recorder::impl::deliver(event_write write) {
         const bool is_gone = !write.create && error.kind == error_kind::not_found;
         if (tried >= max_tries || !(is_gone || is_passing(error))) {
             const auto text = kube::to_string(error);
-            log.warn("event not written", {{"event", write.ns + "/" + write.name}, {"error", text}});
+            log.warn(
+                "event not written", {{"event", write.ns + "/" + write.name}, {"error", text}}
+            );
             co_return;
         }
         if (is_gone) {
@@ -171,13 +174,10 @@ asio::awaitable<void> event_recorder::impl::deliver(event_write write) {
     }
 }
 
-asio::awaitable<kube::result<kube::json::value>> event_recorder::impl::send(
-    const event_write& write
+asio::awaitable<kube::result<kube::json::value>> event_recorder::impl::send(const event_write& write
 ) {
     if (write.create) return client.create(event_type, write.ns, write.object);
-    return client.patch(
-        event_type, write.ns, write.name, kube::patch_type::merge, write.patch()
-    );
+    return client.patch(event_type, write.ns, write.name, kube::patch_type::merge, write.patch());
 }
 
 base::milliseconds event_recorder::impl::next_pause(const kube::error& error) {

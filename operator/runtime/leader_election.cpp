@@ -121,8 +121,9 @@ void leader_election::impl::start() {
 
 void leader_election::impl::watch() {
     watched = std::make_unique<kube::reflector>(
+        io,
         client,
-        kube::reflector_options{lease_type, options.ns, {}, "metadata.name=" + options.name},
+        kube::reflector_options{lease_type, options.ns, {}, "metadata.name=" + options.name, {}},
         *this,
         log
     );

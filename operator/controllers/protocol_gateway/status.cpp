@@ -77,7 +77,9 @@ json::array build_shards(
     const status_input& input, const json::object& previous, const std::string& now_text
 ) {
     json::array list;
-    const auto add = [&](const std::string& name, const char* state, const std::string& revision) {
+    const auto& gateway = input.entry.record->ref.name;
+    const auto add = [&](std::uint32_t index, const char* state, const std::string& revision) {
+        const auto name = resources::deployment_name(gateway, index);
         const auto* held = find_named(previous, "shards", "name", name);
         std::string since = now_text;
         if (held != nullptr && text_at(*held, {"state"}) == state)
@@ -86,12 +88,12 @@ json::array build_shards(
         );
     };
     for (const auto& shard : input.rollout.shards) {
-        add(std::to_string(shard.index), state_of(input, shard), shard.revision);
+        add(shard.index, state_of(input, shard), shard.revision);
     }
     for (const auto index : input.rollout.occupied) {
-        const auto name = std::to_string(index);
-        const auto* held = find_named(previous, "shards", "name", name);
-        add(name, "Retiring", held == nullptr ? "" : std::string(text_at(*held, {"revision"})));
+        const auto* held =
+            find_named(previous, "shards", "name", resources::deployment_name(gateway, index));
+        add(index, "Retiring", held == nullptr ? "" : std::string(text_at(*held, {"revision"})));
     }
     return list;
 }
@@ -114,10 +116,8 @@ json::array build_endpoints(const status_input& input) {
     const auto& ref = input.entry.record->ref;
     for (const auto& listener : input.gateway->listeners) {
         list.push_back(
-            {{"name", listener.name},
-             {"address", ref.name + "." + ref.ns + ".svc"},
-             {"port", listener.port},
-             {"tls", listener.tls.has_value()}}
+            {{"listener", listener.name},
+             {"address", ref.name + "." + ref.ns + ".svc:" + std::to_string(listener.port)}}
         );
     }
     return list;

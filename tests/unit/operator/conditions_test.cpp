@@ -224,7 +224,8 @@ TEST_F(conditions_test, the_status_says_where_and_what) {
     EXPECT_EQ(text_at(status, {"worker", "version"}), "0.1.0");
     EXPECT_EQ(text_at(status, {"worker", "availableVersion"}), "0.2.0");
     EXPECT_EQ(text_at(status.at("shards").as_array().at(0).as_object(), {"state"}), "Ready");
-    EXPECT_EQ(status.at("endpoints").as_array().at(0).at("port"), 1883);
+    EXPECT_EQ(text_at(status.at("shards").as_array().at(0).as_object(), {"name"}), "plant-0");
+    EXPECT_EQ(status.at("endpoints").as_array().at(0).at("address"), "plant.iot.svc:1883");
 }
 
 TEST_F(conditions_test, the_order_of_keyed_lists_makes_no_difference) {

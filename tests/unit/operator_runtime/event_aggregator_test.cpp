@@ -54,16 +54,13 @@ TEST_F(event_aggregator_test, the_first_is_created_as_the_api_wants_it) {
     EXPECT_EQ(write.object.at("metadata").at("name").as_string(), write.name);
     auto rest = write.object;
     rest.erase("metadata");
-    EXPECT_EQ(
-        json::value(rest),
-        json::parse(R"({
+    EXPECT_EQ(json::value(rest), json::parse(R"({
             "apiVersion": "events.k8s.io/v1", "kind": "Event", "type": "Warning",
             "eventTime": "2030-01-02T03:00:00.000000Z",
             "reportingController": "example.dev/operator", "reportingInstance": "pod_1",
             "action": "RollOut", "reason": "RolloutStuck", "note": "no pod is ready",
             "regarding": {"apiVersion": "v1", "kind": "ConfigMap", "namespace": "ns",
-                          "name": "things", "uid": "uid-1", "resourceVersion": "17"}})")
-    );
+                          "name": "things", "uid": "uid-1", "resourceVersion": "17"}})"));
 }
 
 TEST_F(event_aggregator_test, an_object_without_namespace_has_its_events_in_default) {

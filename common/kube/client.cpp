@@ -1,0 +1,363 @@
+// Verbs as HTTP.
+#include "common/kube/client.hpp"
+
+#include "common/kube/credentials.hpp"
+#include "common/kube/percent.hpp"
+#include "common/kube/status.hpp"
+#include "common/net/http_client.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace pgw::kube {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr int most_repeats = 10;
+constexpr std::size_t longest_event = std::size_t{8} << 20;
+constexpr const char* json_type = "application/json";
+constexpr const char* apply_type = "application/apply-patch+yaml";  // JSON is YAML
+
+error transport_error(const std::string& text) {
+    error e;
+    e.kind = text == "stopped" ? error_kind::stopped : error_kind::transport;
+    e.message = text;
+    return e;
+}
+
+class query {
+public:
+    void add(std::string_view name, std::string_view value) {
+        text_ += text_.empty() ? '?' : '&';
+        text_ += name;
+        text_ += '=';
+        append_encoded(text_, value);
+    }
+    void add_unless_empty(std::string_view name, std::string_view value) {
+        if (!value.empty()) add(name, value);
+    }
+    const std::string& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+};
+
+query write_query(const write_options& options) {
+    query q;
+    if (options.dry_run) q.add("dryRun", "All");
+    if (options.strict) q.add("fieldValidation", "Strict");
+    return q;
+}
+
+std::string text_at(const json::object& object, std::string_view outer, std::string_view inner) {
+    const auto* found = object.if_contains(json::string_view(outer.data(), outer.size()));
+    const auto* members = found == nullptr ? nullptr : found->if_object();
+    const auto* value = members == nullptr
+                            ? nullptr
+                            : members->if_contains(json::string_view(inner.data(), inner.size()));
+    return value != nullptr && value->is_string() ? std::string(value->get_string())
+                                                  : std::string();
+}
+
+}  // namespace
+
+struct client::impl {
+    impl(asio::io_context& context, client_config c, client_options o, base::logger l)
+        : io(context),
+          config(std::move(c)),
+          options(std::move(o)),
+          log(l),
+          identity(context, config, l),
+          http(context, options.max_connections) {}
+
+    struct call {
+        std::string method;
+        std::string target;
+        std::string content_type;
+        std::string body;
+        bool repeatable = true;
+    };
+
+    awaitable<result<net::http_peer>> prepare(net::http_request& request);
+    awaitable<result<json::value>> send(call what);
+    awaitable<result<net::http_response>> send_once(const call& what);
+    awaitable<void> pause(base::milliseconds time);
+    void look_at_warnings(const net::http_response& response, const call& what) const;
+    void count(std::string_view method, int code) const {
+        if (observer) observer(method, code);
+    }
+
+    asio::io_context& io;
+    const client_config config;
+    const client_options options;
+    const base::logger log;
+    credentials identity;
+    net::http_client http;
+    request_observer observer;
+    bool stopped = false;
+};
+
+awaitable<result<net::http_peer>> client::impl::prepare(net::http_request& request) {
+    auto who = co_await identity.current();
+    if (!who) co_return who.error();
+    request.headers.emplace_back("User-Agent", options.user_agent);
+    request.headers.emplace_back("Accept", json_type);
+    for (auto& header : who->headers) request.headers.push_back(std::move(header));
+    co_return net::http_peer{
+        config.host, config.port, who->tls, config.server_name, who->tls_generation
+    };
+}
+
+// After 401 the credentials are looked at again and the request is sent once more.
+awaitable<result<net::http_response>> client::impl::send_once(const call& what) {
+    for (bool again = true;; again = false) {
+        net::http_request request;
+        request.method = what.method;
+        request.target = what.target;
+        request.repeatable = what.repeatable;
+        const auto begun = base::clock::now();
+        auto peer = co_await prepare(request);
+        if (!peer) co_return peer.error();
+        if (!what.body.empty()) {
+            request.headers.emplace_back("Content-Type", what.content_type);
+            request.body = what.body;
+        }
+        net::http_limits limits;
+        limits.timeout = options.timeout;
+        auto answer = co_await http.request(std::move(*peer), std::move(request), limits);
+        count(what.method, answer.ok() ? answer.response.status : 0);
+        if (!answer.ok()) co_return transport_error(answer.error);
+        if (answer.response.status != 401 || !again) co_return std::move(answer.response);
+        identity.refused(begun);
+    }
+}
+
+void client::impl::look_at_warnings(const net::http_response& response, const call& what) const {
+    for (const auto warning : response.all("Warning")) {
+        log.warn("the API server warns", {{"warning", warning}, {"target", what.target}});
+    }
+    if (response.status != 429) return;
+    log.warn(
+        "the API server throttles",
+        {{"flow_schema", response.header("X-Kubernetes-PF-FlowSchema-UID")},
+         {"priority_level", response.header("X-Kubernetes-PF-PriorityLevel-UID")},
+         {"target", what.target}}
+    );
+}
+
+awaitable<void> client::impl::pause(base::milliseconds time) {
+    asio::steady_timer timer(io, time);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+awaitable<result<json::value>> client::impl::send(call what) {
+    for (int repeats = 0;; ++repeats) {
+        if (stopped) co_return transport_error("stopped");
+        auto response = co_await send_once(what);
+        if (!response) co_return response.error();
+        look_at_warnings(*response, what);
+        if (response->status >= 200 && response->status < 300) {
+            boost::system::error_code failed;
+            auto parsed = json::parse(response->body, failed);
+            if (failed) co_return transport_error("the answer is not JSON: " + failed.message());
+            co_return std::move(parsed);
+        }
+        auto failure =
+            error_from_answer(response->status, response->body, response->header("Retry-After"));
+        const bool may_pass = failure.code == 429 || failure.code >= 500;
+        if (!may_pass || !failure.retry_after || repeats == most_repeats) co_return failure;
+        co_await pause(*failure.retry_after);
+    }
+}
+
+client::client(asio::io_context& io, client_config config, client_options options, base::logger log)
+    : impl_(std::make_shared<impl>(io, std::move(config), std::move(options), std::move(log))) {}
+
+client::~client() {
+    stop();
+}
+
+void client::observe(request_observer observer) {
+    impl_->observer = std::move(observer);
+}
+
+void client::stop() {
+    impl_->stopped = true;
+    impl_->http.stop();
+}
+
+awaitable<result<json::value>> client::get(
+    const resource_type& type, std::string ns, std::string name, std::string subresource
+) {
+    const auto self = impl_;
+    co_return co_await self->send({"GET", object_path(type, ns, name, subresource), {}, {}, true});
+}
+
+awaitable<result<json::value>> client::get_path(std::string path) {
+    const auto self = impl_;
+    co_return co_await self->send({"GET", std::move(path), {}, {}, true});
+}
+
+awaitable<result<std::string>> client::list(
+    const resource_type& type,
+    std::string ns,
+    list_options options,
+    std::function<void(json::object&&)> on_item
+) {
+    const auto self = impl_;
+    const auto path = collection_path(type, ns);
+    std::string next;
+    for (;;) {
+        query q;
+        q.add_unless_empty("labelSelector", options.label_selector);
+        q.add_unless_empty("fieldSelector", options.field_selector);
+        if (next.empty()) {
+            q.add_unless_empty("resourceVersion", options.resource_version);
+            // A limit beside an exact wish would go past the server's cache.
+            const bool pages = options.resource_version.empty() || options.resource_version == "0";
+            if (pages && options.limit > 0) q.add("limit", std::to_string(options.limit));
+        } else {
+            q.add("limit", std::to_string(options.limit));
+            q.add("continue", next);
+        }
+        auto page = co_await self->send({"GET", path + q.text(), {}, {}, true});
+        if (!page) co_return page.error();
+        auto* list = page->if_object();
+        if (list == nullptr) co_return transport_error("the answer is not a list");
+        if (auto* items = list->if_contains("items"); items != nullptr && items->is_array()) {
+            for (auto& item : items->get_array()) {
+                if (item.is_object()) on_item(std::move(item.get_object()));
+            }
+        }
+        next = text_at(*list, "metadata", "continue");
+        if (next.empty()) co_return text_at(*list, "metadata", "resourceVersion");
+    }
+}
+
+awaitable<result<json::value>> client::create(
+    const resource_type& type, std::string ns, json::value object, write_options options
+) {
+    const auto self = impl_;
+    const auto target = collection_path(type, ns) + write_query(options).text();
+    co_return co_await self->send({"POST", target, json_type, json::serialize(object), false});
+}
+
+awaitable<result<json::value>> client::replace(
+    const resource_type& type,
+    std::string ns,
+    std::string name,
+    json::value object,
+    write_options options
+) {
+    const auto self = impl_;
+    const auto target =
+        object_path(type, ns, name, options.subresource) + write_query(options).text();
+    co_return co_await self->send({"PUT", target, json_type, json::serialize(object), true});
+}
+
+awaitable<result<json::value>> client::apply(
+    const resource_type& type,
+    std::string ns,
+    std::string name,
+    json::value object,
+    apply_options options
+) {
+    const auto self = impl_;
+    auto q = write_query(options);
+    q.add("fieldManager", options.field_manager);
+    if (options.force) q.add("force", "true");
+    const auto target = object_path(type, ns, name, options.subresource) + q.text();
+    co_return co_await self->send({"PATCH", target, apply_type, json::serialize(object), true});
+}
+
+awaitable<result<json::value>> client::patch(
+    const resource_type& type,
+    std::string ns,
+    std::string name,
+    patch_type how,
+    json::value body,
+    write_options options
+) {
+    const auto self = impl_;
+    const auto target =
+        object_path(type, ns, name, options.subresource) + write_query(options).text();
+    const auto* content_type =
+        how == patch_type::merge ? "application/merge-patch+json" : "application/json-patch+json";
+    co_return co_await self->send({"PATCH", target, content_type, json::serialize(body), true});
+}
+
+awaitable<result<json::value>> client::remove(
+    const resource_type& type, std::string ns, std::string name, delete_options options
+) {
+    const auto self = impl_;
+    json::object preconditions;
+    if (!options.uid.empty()) preconditions["uid"] = options.uid;
+    if (!options.resource_version.empty()) {
+        preconditions["resourceVersion"] = options.resource_version;
+    }
+    json::object body{
+        {"apiVersion", "v1"},
+        {"kind", "DeleteOptions"},
+        {"propagationPolicy", options.propagation},
+    };
+    if (!preconditions.empty()) body["preconditions"] = std::move(preconditions);
+    const auto target = object_path(type, ns, name);
+    co_return co_await self->send({"DELETE", target, json_type, json::serialize(body), true});
+}
+
+awaitable<result<void>> client::watch_stream(
+    const resource_type& type,
+    std::string ns,
+    std::string query_text,
+    base::milliseconds idle,
+    std::function<bool(json::object&&)> on_event
+) {
+    const auto self = impl_;
+    if (self->stopped) co_return transport_error("stopped");
+    net::http_request request;
+    request.target = collection_path(type, ns) + "?" + query_text;
+    const auto begun = base::clock::now();
+    auto peer = co_await self->prepare(request);
+    if (!peer) co_return peer.error();
+    std::string line;
+    std::string broken;
+    // Events are lines of JSON, cut anywhere by the chunks.
+    const auto on_data = [&](std::string_view data) {
+        while (!data.empty()) {
+            const auto end = std::min(data.find('\n'), data.size());
+            line.append(data.substr(0, end));
+            if (end == data.size()) break;
+            data.remove_prefix(end + 1);
+            if (line.empty()) continue;
+            boost::system::error_code failed;
+            auto event = json::parse(line, failed);
+            line.clear();
+            if (failed || !event.is_object()) {
+                broken = "a watch event is not JSON";
+                return false;
+            }
+            if (!on_event(std::move(event.get_object()))) return false;
+        }
+        if (line.size() > longest_event) broken = "a watch event is too long";
+        return broken.empty();
+    };
+    net::stream_limits limits;
+    limits.idle = idle;
+    auto answer = co_await self->http.stream(std::move(*peer), std::move(request), limits, on_data);
+    self->count("GET", answer.response.status);
+    if (!broken.empty()) co_return transport_error(broken);
+    if (!answer.ok()) co_return transport_error(answer.error);
+    if (answer.response.status == 200) co_return result<void>();
+    if (answer.response.status == 401) self->identity.refused(begun);
+    co_return error_from_answer(
+        answer.response.status, answer.response.body, answer.response.header("Retry-After")
+    );
+}
+
+}  // namespace pgw::kube
