@@ -71,7 +71,7 @@ struct client::impl {
           config(std::move(c)),
           options(std::move(o)),
           log(l),
-          identity(context, config, l),
+          identity(context, config, l, options.credentials),
           http(context, options.max_connections) {}
 
     struct call {
@@ -104,6 +104,7 @@ struct client::impl {
 awaitable<result<net::http_peer>> client::impl::prepare(net::http_request& request) {
     auto who = co_await identity.current();
     if (!who) co_return who.error();
+    request.target.insert(0, config.path_prefix);
     request.headers.emplace_back("User-Agent", options.user_agent);
     request.headers.emplace_back("Accept", json_type);
     for (auto& header : who->headers) request.headers.push_back(std::move(header));
