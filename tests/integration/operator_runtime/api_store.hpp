@@ -93,17 +93,16 @@ inline asio::awaitable<void> api_store::accept(std::shared_ptr<api_store> self) 
     for (;;) {
         auto [error, socket] = co_await self->acceptor.async_accept(store_token);
         if (error) co_return;
-        asio::co_spawn(
-            self->io, serve(self, std::move(socket)), [](const std::exception_ptr&) {}
-        );
+        asio::co_spawn(self->io, serve(self, std::move(socket)), [](const std::exception_ptr&) {});
     }
 }
 
 inline asio::awaitable<bool> api_store::read(
     tcp::socket& socket, std::string& buffer, request& what
 ) {
-    const auto [error, length] =
-        co_await asio::async_read_until(socket, asio::dynamic_buffer(buffer), "\r\n\r\n", store_token);
+    const auto [error, length] = co_await asio::async_read_until(
+        socket, asio::dynamic_buffer(buffer), "\r\n\r\n", store_token
+    );
     if (error) co_return false;
     const auto head = buffer.substr(0, length);
     buffer.erase(0, length);
@@ -177,9 +176,7 @@ inline asio::awaitable<void> api_store::watch(
     self->watchers.erase(&one);
 }
 
-inline void api_store::tell(
-    const std::string& path, const char* type, const json::object& object
-) {
+inline void api_store::tell(const std::string& path, const char* type, const json::object& object) {
     for (auto* one : watchers) {
         if (path.rfind(one->collection, 0) != 0) continue;
         one->events.push_back({{"type", type}, {"object", object}});
@@ -199,8 +196,7 @@ inline std::pair<int, json::value> api_store::put(
 inline std::pair<int, json::value> api_store::handle(const request& what) {
     const auto failure = [](int code, const char* reason) {
         return std::pair<int, json::value>{
-            code,
-            {{"kind", "Status"}, {"status", "Failure"}, {"reason", reason}, {"code", code}}
+            code, {{"kind", "Status"}, {"status", "Failure"}, {"reason", reason}, {"code", code}}
         };
     };
     if (const int status = refuse ? refuse(what) : 0; status != 0) return failure(status, "");

@@ -15,14 +15,12 @@ using pgw::base::clock;
 const std::string leases = "/apis/coordination.k8s.io/v1/namespaces/ns/leases";
 
 struct candidate {
-    candidate(pgw::test::runtime_fixture& in, const std::string& identity, leader_election_options o)
+    candidate(
+        pgw::test::runtime_fixture& in, const std::string& identity, leader_election_options o
+    )
         : options(named(std::move(o), identity)),
           election(
-              *in.client,
-              in.io,
-              options,
-              {[this] { ++elected; }, [this] { ++lost; }},
-              in.log
+              *in.client, in.io, options, {[this] { ++elected; }, [this] { ++lost; }}, in.log
           ) {
         election.start();
     }
@@ -39,9 +37,14 @@ struct candidate {
 };
 
 struct leader_election_test : pgw::test::runtime_fixture {
-    leader_election_options quick{
-        .lease_duration = 1'000ms, .renew_deadline = 500ms, .retry_period = 50ms
-    };
+    static leader_election_options make_quick() {
+        leader_election_options o;
+        o.lease_duration = 1'000ms;
+        o.renew_deadline = 500ms;
+        o.retry_period = 50ms;
+        return o;
+    }
+    leader_election_options quick = make_quick();
 
     std::string holder() const {
         const auto found = store->objects.find(leases + "/op");
@@ -64,13 +67,17 @@ TEST_F(leader_election_test, leads_renews_and_releases) {
     EXPECT_TRUE(one.election.leading());
     EXPECT_TRUE(one.election.healthy());
     EXPECT_EQ(holder(), "one");
-    EXPECT_THAT(registry.text(), testing::HasSubstr("leader_election_master_status{name=\"op\"} 1\n"));
+    EXPECT_THAT(
+        registry.text(), testing::HasSubstr("leader_election_master_status{name=\"op\"} 1\n")
+    );
     const auto version = store->version;
     ASSERT_TRUE(run_until([&] { return store->version >= version + 3; }));
     ASSERT_TRUE(stop(one));
     EXPECT_EQ(holder(), "");
     EXPECT_FALSE(one.election.leading());
-    EXPECT_THAT(registry.text(), testing::HasSubstr("leader_election_master_status{name=\"op\"} 0\n"));
+    EXPECT_THAT(
+        registry.text(), testing::HasSubstr("leader_election_master_status{name=\"op\"} 0\n")
+    );
     EXPECT_EQ(one.lost, 0);
 }
 
