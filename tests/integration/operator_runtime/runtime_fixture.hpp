@@ -6,8 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include <mutex>
-
 namespace pgw::test {
 
 struct runtime_fixture : testing::Test {
@@ -17,9 +15,9 @@ struct runtime_fixture : testing::Test {
         config.host = "127.0.0.1";
         config.port = store->port();
         config.tls = false;
-        client = std::make_unique<kube::client>(
-            io, std::move(config), kube::client_options{.user_agent = "test"}, log
-        );
+        kube::client_options options;
+        options.user_agent = "test";
+        client = std::make_unique<kube::client>(io, std::move(config), std::move(options), log);
     }
     ~runtime_fixture() override {
         client->stop();
