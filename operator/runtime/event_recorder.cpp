@@ -195,7 +195,8 @@ void event_recorder::impl::stop() {
     queue.clear();
     series_timer.cancel();
     pause.cancel();
-    // Outside the loop the signal reaches the coroutine in a later turn, and has to live until then.
+    // Outside the loop the signal reaches the coroutine in a later turn, and has to live until
+    // then.
     cancel.emit(asio::cancellation_type::terminal);
     asio::post(io, [self = shared_from_this()] {});
 }

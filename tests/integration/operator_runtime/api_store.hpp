@@ -16,6 +16,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <deque>
 #include <functional>
@@ -38,6 +39,11 @@ struct api_store : std::enable_shared_from_this<api_store> {
         std::string path;
         std::string query;
         std::string body;
+    };
+    struct change {
+        std::string path;
+        std::int64_t version;
+        json::object event;
     };
     struct watcher {
         explicit watcher(asio::io_context& io) : wake(io, asio::steady_timer::time_point::max()) {}
@@ -70,7 +76,7 @@ struct api_store : std::enable_shared_from_this<api_store> {
     static asio::awaitable<void> accept(std::shared_ptr<api_store> self);
     static asio::awaitable<void> serve(std::shared_ptr<api_store> self, tcp::socket socket);
     static asio::awaitable<void> watch(
-        std::shared_ptr<api_store> self, tcp::socket& socket, std::string collection
+        std::shared_ptr<api_store> self, tcp::socket& socket, request what
     );
     static asio::awaitable<bool> read(tcp::socket& socket, std::string& buffer, request& what);
     std::pair<int, json::value> handle(const request& what);
@@ -81,6 +87,7 @@ struct api_store : std::enable_shared_from_this<api_store> {
     tcp::acceptor acceptor;
     std::map<std::string, json::object> objects;
     std::int64_t version = 100;
+    std::vector<change> history;
     std::vector<request> seen;
     std::function<int(const request&)> refuse;  // A status, or 0 for the store's own answer.
     std::set<tcp::socket*> sockets;
@@ -137,7 +144,7 @@ inline asio::awaitable<void> api_store::serve(std::shared_ptr<api_store> self, t
         if (!co_await std::move(reading)) break;
         self->seen.push_back(what);
         if (what.query.find("watch=") != std::string::npos) {
-            auto watching = watch(self, socket, what.path);
+            auto watching = watch(self, socket, what);
             co_await std::move(watching);
             break;
         }
@@ -154,10 +161,20 @@ inline asio::awaitable<void> api_store::serve(std::shared_ptr<api_store> self, t
 }
 
 inline asio::awaitable<void> api_store::watch(
-    std::shared_ptr<api_store> self, tcp::socket& socket, std::string collection
+    std::shared_ptr<api_store> self, tcp::socket& socket, request what
 ) {
     watcher one(self->io);
-    one.collection = std::move(collection);
+    one.collection = what.path;
+    // What happened since the list that the client knows.
+    const std::string field = "resourceVersion=";
+    const auto at = what.query.find(field);
+    const auto since =
+        at == std::string::npos ? 0 : std::stol(what.query.substr(at + field.size()));
+    for (const auto& past : self->history) {
+        if (past.version > since && past.path.starts_with(what.path)) {
+            one.events.push_back(past.event);
+        }
+    }
     self->watchers.insert(&one);
     std::string out =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -177,9 +194,10 @@ inline asio::awaitable<void> api_store::watch(
 }
 
 inline void api_store::tell(const std::string& path, const char* type, const json::object& object) {
+    history.push_back({path, version, {{"type", type}, {"object", object}}});
     for (auto* one : watchers) {
-        if (path.rfind(one->collection, 0) != 0) continue;
-        one->events.push_back({{"type", type}, {"object", object}});
+        if (!path.starts_with(one->collection)) continue;
+        one->events.push_back(history.back().event);
         one->wake.cancel();
     }
 }
@@ -224,8 +242,9 @@ inline std::pair<int, json::value> api_store::handle(const request& what) {
     if (found == objects.end()) return failure(404, "NotFound");
     if (what.method == "GET") return {200, found->second};
     if (what.method == "DELETE") {
-        const auto gone = found->second;
+        auto gone = found->second;
         objects.erase(found);
+        gone["metadata"].as_object()["resourceVersion"] = std::to_string(++version);
         tell(what.path, "DELETED", gone);
         return {200, gone};
     }
