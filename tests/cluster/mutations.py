@@ -98,6 +98,7 @@ def alternatives(schema, value):
         known = next(iter(value.values()), "1") if isinstance(value, dict) else "1"
         for length in (schema["maxProperties"], schema["maxProperties"] + 1):
             yield f"of {length} members", {f"k{i}": known for i in range(length)}
+        yield "with a key of '-'", {"-": known}
 
 
 def named(item, i):

@@ -201,7 +201,10 @@ constexpr fault faults[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(
-    each, faulty_operator_fields, testing::ValuesIn(faults), [](const auto& row) { return row.param.name; }
+    each,
+    faulty_operator_fields,
+    testing::ValuesIn(faults),
+    [](const auto& row) { return row.param.name; }
 );
 
 TEST(operator_fields, pod_template_is_bounded) {

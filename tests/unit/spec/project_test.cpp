@@ -95,7 +95,8 @@ TEST(project, secrets_are_listed_by_name_with_all_their_keys) {
         "port: 2, tls: {secretRef: {name: b}, clientAuth: {mode: Required, caSecretRef: {name: "
         "shared, key: ca.crt}}}}]";
     m.upstreams =
-        "[{name: up, type: Artemis, endpoints: [\"amqps://h\"], sasl: {mechanism: Plain, secretRef: "
+        "[{name: up, type: Artemis, endpoints: [\"amqps://h\"], sasl: {mechanism: Plain, "
+        "secretRef: "
         "{name: login}}, tls: {secretRef: {name: shared}, caSecretRef: {name: ca, key: k}}}]";
     const auto read = read_manifest(m.text());
     ASSERT_TRUE(std::holds_alternative<gateway>(read)) << pgw::test::problems_of(m.text());

@@ -31,8 +31,16 @@ TEST(syntax, addresses_and_networks) {
         EXPECT_TRUE(is_cidr(text)) << text;
     }
     for (const std::string text :
-         {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0/8", "::/129", "::/-1",
-          "::ffff:10.0.0.0/100", "/8", "a/8"}) {
+         {"10.0.0.0",
+          "10.0.0.0/",
+          "10.0.0.0/33",
+          "10.0.0.0/08",
+          "10.0.0/8",
+          "::/129",
+          "::/-1",
+          "::ffff:10.0.0.0/100",
+          "/8",
+          "a/8"}) {
         EXPECT_FALSE(is_cidr(text)) << text;
     }
     EXPECT_TRUE(is_ip_address("::1.2.3.4"));
@@ -68,15 +76,40 @@ struct scalar {
 TEST(plain_scalar, is_what_yaml_readers_agree_on) {
     using enum plain_type;
     constexpr scalar scalars[] = {
-        {"a", text},          {"inf", text},       {"nan", text},      {"0bad", text},
-        {"0xg", text},        {"1:30", text},      {"2001-01-01", text}, {"_1", text},
-        {"-", text},          {".", text},         {"+", text},        {"1s", text},
-        {"true", boolean},    {"FALSE", boolean},  {"tRUE", unclear},  {"yes", unclear},
-        {"Off", unclear},     {"y", unclear},      {"0", integer},     {"-5", integer},
-        {"9223372036854775807", integer},          {"9223372036854775808", unclear},
-        {"010", unclear},     {"1_000", unclear},  {"0x1F", unclear},  {"0b1", unclear},
-        {"+1", unclear},      {"1.5", number},     {"1e3", number},    {"5E-1", number},
-        {"1.", unclear},      {".5", unclear},     {"1e999", unclear}, {".inf", unclear},
+        {"a", text},
+        {"inf", text},
+        {"nan", text},
+        {"0bad", text},
+        {"0xg", text},
+        {"1:30", text},
+        {"2001-01-01", text},
+        {"_1", text},
+        {"-", text},
+        {".", text},
+        {"+", text},
+        {"1s", text},
+        {"true", boolean},
+        {"FALSE", boolean},
+        {"tRUE", text},
+        {"yes", unclear},
+        {"Off", unclear},
+        {"y", unclear},
+        {"0", integer},
+        {"-5", integer},
+        {"9223372036854775807", integer},
+        {"9223372036854775808", unclear},
+        {"010", unclear},
+        {"1_000", unclear},
+        {"0x1F", unclear},
+        {"0b1", unclear},
+        {"+1", unclear},
+        {"1.5", number},
+        {"1e3", number},
+        {"5E-1", number},
+        {"1.", unclear},
+        {".5", unclear},
+        {"1e999", unclear},
+        {".inf", unclear},
         {"-.INF", unclear},
     };
     for (const auto& row : scalars) EXPECT_EQ(classify_plain(row.text), row.type) << row.text;
