@@ -98,7 +98,7 @@ class Harness(harness.TestCase):
 
     def test_readiness_and_the_end_of_a_pod_can_be_chosen(self):
         kubelet.behave("slow:", ready_after=None, drain=None)
-        self.deploy("slow", image="slow:1", grace=1)
+        self.deploy("slow", image="slow:1", grace=4)
         (pod,) = eventually(lambda: kubelet.pods(self.namespace), "the pod")
         eventually(lambda: self.pods()[0]["status"]["phase"] == "Running", "running")
         self.assertEqual(self.ready_replicas("slow"), 0)
@@ -108,7 +108,7 @@ class Harness(harness.TestCase):
         self.assertEqual(self.status_of(pod.ip)["clients"], 17)
         good(self.api.delete("deployments", "slow", self.namespace))
         eventually(lambda: any("deletionTimestamp" in found["metadata"] for found in self.pods()), "a terminating pod")
-        self.assertEqual(self.status_of(pod.ip)["stage"], "Draining")
+        eventually(lambda: self.status_of(pod.ip)["stage"] == "Draining", "the drain")
         eventually(lambda: not self.pods(), "the end of the grace period")
 
     def test_a_crashing_pod_backs_off_and_an_absent_image_waits(self):
@@ -210,7 +210,8 @@ class RealWorkers(harness.TestCase):
         away = {"name": "away", "type": "Generic", "endpoints": [f"amqp://127.0.0.1:{free_port()}"], "sasl": sasl}
         document["spec"]["upstreams"].append(away)
         self.deploy(document)
-        pods = eventually(lambda: [pod for pod in self.kubelet.pods() if pod.worker] * (len(self.kubelet.pods()) == 2), "pods")
+        eventually(lambda: len(self.kubelet.pods()) == 2, "two pods")
+        pods = self.kubelet.pods()
         eventually(lambda: all(self.answers(pod) for pod in pods), "the workers")
         self.assertEqual({one["key"] for one in self.status(pods[0])["missing"]}, {"username", "password"})
         for pod in pods:  # Each on its own address, with the port of the manifest.
