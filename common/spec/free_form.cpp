@@ -13,6 +13,9 @@ namespace {
 
 namespace json = boost::json;
 
+// JSON is YAML only where keys are shorter than 1024 characters as they are written.
+constexpr std::size_t longest_key = 1000;
+
 template <class Number>
 Number number_of(std::string_view text) {
     Number value{};
@@ -45,7 +48,14 @@ json::value plain_value(const node& n, const std::string& path, std::vector<prob
 
 json::object to_object(const node& n, const std::string& path, std::vector<problem>& out) {
     json::object object;
-    for (const auto& m : n.members) object[m.key] = to_value(m.value, below(path, m.key), out);
+    for (const auto& m : n.members) {
+        if (json::serialize(m.key).size() > longest_key) {
+            out.push_back(
+                {path, "has a key of more than 1000 characters", m.mark.line, m.mark.column}
+            );
+        }
+        object[m.key] = to_value(m.value, below(path, m.key), out);
+    }
     return object;
 }
 

@@ -13,7 +13,7 @@
 namespace pgw::spec {
 
 /// The object as JSON text; empty for an empty object. Appends a problem for every scalar without
-/// quotes of which YAML readers think differently.
+/// quotes of which YAML readers think differently, and for every key of more than 1000 characters.
 std::string free_form_text(const node& object, const std::string& path, std::vector<problem>& out);
 
 /// The value of what free_form_text wrote.

@@ -36,6 +36,20 @@ void append_text(std::string& out, std::string_view text) {
     }
 }
 
+// YAML takes more than 1024 characters for a key only where it is announced as one.
+void append_key(std::string& out, std::string_view key, std::size_t indent) {
+    constexpr std::size_t longest = 1000;
+    std::string text;
+    append_text(text, key);
+    if (text.size() > longest) {
+        out += "? " + text + "\n";
+        out.append(indent, ' ');
+    } else {
+        out += text;
+    }
+    out += ':';
+}
+
 void append_yaml(std::string& out, const json::value& value, std::size_t indent, bool in_list);
 
 // `in_list`: the first line continues that of the item's dash.
@@ -44,8 +58,7 @@ void append_object(std::string& out, const json::object& object, std::size_t ind
     for (const auto& [key, value] : object) {
         if (!is_first || !in_list) out.append(indent, ' ');
         is_first = false;
-        append_text(out, key);
-        out += ':';
+        append_key(out, key, indent);
         append_yaml(out, value, indent + 2, false);
     }
 }

@@ -160,6 +160,7 @@ def cases():
     yield case("33 variables", "artemis", **{f"{route}.match.topic": many})
     yield case("a long name of wide characters", "artemis", **{f"{route}.to.properties": {"é" * 200: "x"}})
     yield case("a large pod template", "cluster", **{"worker.podTemplate": {"metadata": {"annotations": {"a": "x" * 70000}}}})
+    yield case("a long key in a pod template", "cluster", **{"worker.podTemplate": {"k" * 1001: 1}})
     yield case("a bare Plain login", "rabbitmq", **{"upstreams.0.sasl": {"mechanism": "Plain"}})
     yield case("variables for RabbitMQ", "rabbitmq", **{f"{route}.to.address": "q.{id}"})
     yield case("a literal brace for RabbitMQ", "rabbitmq", **{f"{route}.to.address": "q.{{id}}"})

@@ -26,7 +26,7 @@ struct reconciler::run {
     std::string failure;                                   ///< Worth a retry.
     bool changed = false;                                  ///< Something was written.
     bool ending = false;                                   ///< The namespace is being deleted.
-    bool moving = false;            ///< Something is on its way.
+    bool moving = false;                                   ///< Something is on its way.
     bool connections_wait = false;  ///< Their number moved within a minute of its last write.
 };
 

@@ -212,6 +212,12 @@ TEST(operator_fields, pod_template_is_bounded) {
         problems_of(text_with("  worker: {podTemplate: {a: " + std::string(65536, 'x') + "}}\n")),
         HasSubstr("spec.worker.podTemplate: is longer than 65536 bytes of JSON")
     );
+    EXPECT_THAT(
+        problems_of(
+            text_with("  worker: {podTemplate: {a: [{? " + std::string(1000, 'k') + " : 1}]}}\n")
+        ),
+        HasSubstr("spec.worker.podTemplate.a[0]: has a key of more than 1000 characters")
+    );
 }
 
 }  // namespace

@@ -130,4 +130,12 @@ TEST(yaml_text, quotes_what_could_be_taken_for_something_else) {
     );
 }
 
+TEST(yaml_text, announces_long_keys) {
+    const std::string key(1001, 'k');
+    EXPECT_EQ(
+        to_yaml({{"a", boost::json::array{boost::json::object{{key, 1}, {"b", 2}}}}}),
+        "a:\n  - ? " + key + "\n    : 1\n    b: 2\n"
+    );
+}
+
 }  // namespace
