@@ -2,14 +2,15 @@
 #include "common/spec/read.hpp"
 #include "version.hpp"
 #include "worker/server/application.hpp"
+#include "worker/server/manifest_file.hpp"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <string_view>
 
 namespace {
@@ -22,14 +23,25 @@ constexpr const char* help = R"(gateway-worker: bridges MQTT devices to AMQP 1.0
 
 usage: gateway-worker --config FILE [options]
 
-  --config FILE      the ProtocolGateway manifest (YAML or JSON); - reads standard input
+  --config FILE      the ProtocolGateway manifest (YAML or JSON); - reads standard input.
+                     A file is watched: what can change in a running worker is taken over
   --secrets-dir DIR  where secrets are mounted: DIR/<secret>/<key>
-  --bind-any         listen on all addresses, whatever the manifest says
   --check            read and validate the manifest, say every problem, and exit
   --print-config     print the effective manifest with all defaults, and exit
   --help, --version
 
-signals: SIGTERM and SIGINT drain and stop (a second one hurries), SIGHUP reloads certificates
+in a pod:
+  --bind-any         listen on all addresses, whatever the manifest says; a listener's port
+                     below 1024 is bound 10000 higher
+  --bind ADDRESS     the same with one address
+  --health-port N    serve /livez, /readyz and /status on a port of their own
+  --metrics-port N   serve /metrics on a port of its own. With either of the two the admin
+                     server of --bind and --bind-any stays on loopback
+  --secrets-optional wait for secrets that are missing or invalid instead of ending
+  --revision TEXT    what /status shows as revision
+
+signals: SIGTERM and SIGINT drain and stop (a second one hurries), SIGHUP looks at the manifest
+         and the secrets at once
 exit codes: 0 stopped as asked, 1 could not start, 2 wrong usage or manifest
 )";
 
@@ -45,15 +57,49 @@ int complain(std::string_view what) {
     return usage;
 }
 
+bool is_address(const std::string& text) {
+    in6_addr ignored{};
+    return ::inet_pton(AF_INET, text.c_str(), &ignored) == 1 ||
+           ::inet_pton(AF_INET6, text.c_str(), &ignored) == 1;
+}
+
+bool to_port(const std::string& text, std::optional<std::uint16_t>& port) {
+    std::uint16_t number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    port = number;
+    return error == std::errc{} && stop == end;
+}
+
+/// Takes one option with a value; returns whether there is such an option. `problem` says what is
+/// wrong with the value.
+bool take(
+    std::string_view option, const std::string& value, arguments& out, std::string_view& problem
+) {
+    auto& options = out.options;
+    if (option == "--config") {
+        out.config = value;
+    } else if (option == "--secrets-dir") {
+        options.secrets_dir = value;
+    } else if (option == "--revision") {
+        options.revision = value;
+    } else if (option == "--bind") {
+        options.bind = value;
+        if (!is_address(value)) problem = "is no IP address";
+    } else if (option == "--health-port") {
+        if (!to_port(value, options.health_port)) problem = "is no port";
+    } else if (option == "--metrics-port") {
+        if (!to_port(value, options.metrics_port)) problem = "is no port";
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /// Fills `out`; returns an exit code when the program should end now, else -1.
 int parse(int argc, char** argv, arguments& out) {
     for (int i = 1; i < argc; ++i) {
         const std::string_view argument = argv[i];
-        const auto value = [&](std::string& target) {
-            if (i + 1 >= argc) return false;
-            target = argv[++i];
-            return true;
-        };
         if (argument == "--help") {
             std::cout << help;
             return ok;
@@ -62,35 +108,42 @@ int parse(int argc, char** argv, arguments& out) {
             std::cout << "gateway-worker " << pgw::version << "\n";
             return ok;
         }
-        if (argument == "--config") {
-            if (!value(out.config)) return complain("--config needs a file");
-        } else if (argument == "--secrets-dir") {
-            if (!value(out.options.secrets_dir)) return complain("--secrets-dir needs a directory");
-        } else if (argument == "--bind-any") {
-            out.options.bind_any = true;
+        if (argument == "--bind-any") {
+            out.options.bind = "0.0.0.0";
+        } else if (argument == "--secrets-optional") {
+            out.options.secrets_optional = true;
         } else if (argument == "--check") {
             out.check = true;
         } else if (argument == "--print-config") {
             out.print = true;
         } else {
-            return complain("unknown argument '" + std::string(argument) + "'; see --help");
+            const std::string value = i + 1 < argc ? argv[i + 1] : "";
+            std::string_view problem;
+            if (!take(argument, value, out, problem)) {
+                return complain("unknown argument '" + std::string(argument) + "'; see --help");
+            }
+            if (++i >= argc) return complain(std::string(argument) + " needs a value; see --help");
+            if (!problem.empty()) {
+                return complain(
+                    std::string(argument) + ": '" + value + "' " + std::string(problem)
+                );
+            }
         }
     }
     if (out.config.empty()) return complain("--config is needed; see --help");
     return -1;
 }
 
-/// Reads at most a little more than a manifest may hold; the reader refuses what is too long.
-bool read_file(const std::string& path, std::string& text) {
-    const auto read = [&](std::istream& in) {
-        text.resize((std::size_t{1} << 20) + 1);
-        in.read(text.data(), static_cast<std::streamsize>(text.size()));
-        text.resize(static_cast<std::size_t>(in.gcount()));
-        return !in.bad();
-    };
-    if (path == "-") return read(std::cin);
-    std::ifstream in(path, std::ios::binary);
-    return in && read(in) && (!text.empty() || in.eof());
+int list(const std::string& file, const std::vector<pgw::spec::problem>& problems) {
+    for (const auto& problem : problems) {
+        std::cerr << file;
+        if (problem.line > 0) std::cerr << ":" << problem.line << ":" << problem.column;
+        std::cerr << ": ";
+        if (!problem.path.empty()) std::cerr << problem.path << ": ";
+        std::cerr << problem.text << "\n";
+    }
+    std::cerr << problems.size() << (problems.size() == 1 ? " problem\n" : " problems\n");
+    return usage;
 }
 
 }  // namespace
@@ -100,20 +153,12 @@ int main(int argc, char** argv) {
     if (const int code = parse(argc, argv, arguments); code >= 0) return code;
 
     std::string text;
-    if (!read_file(arguments.config, text)) {
+    if (!pgw::server::read_manifest_file(arguments.config, text)) {
         return complain("cannot read " + arguments.config + ": " + std::strerror(errno));
     }
     auto read = pgw::spec::read_manifest(text);
     if (const auto* problems = std::get_if<std::vector<pgw::spec::problem>>(&read)) {
-        for (const auto& problem : *problems) {
-            std::cerr << arguments.config;
-            if (problem.line > 0) std::cerr << ":" << problem.line << ":" << problem.column;
-            std::cerr << ": ";
-            if (!problem.path.empty()) std::cerr << problem.path << ": ";
-            std::cerr << problem.text << "\n";
-        }
-        std::cerr << problems->size() << (problems->size() == 1 ? " problem\n" : " problems\n");
-        return usage;
+        return list(arguments.config, *problems);
     }
     auto& gateway = std::get<pgw::spec::gateway>(read);
     if (arguments.print) {
@@ -125,16 +170,19 @@ int main(int argc, char** argv) {
         return ok;
     }
 
+    if (arguments.config != "-") arguments.options.config_path = arguments.config;
+    arguments.options.config_text = std::move(text);
     const auto format = gateway.logging.format.value_or(
         ::isatty(STDERR_FILENO) != 0 ? pgw::base::log_format::text : pgw::base::log_format::json
     );
-    const pgw::base::logger log(std::make_shared<pgw::base::log_sink>(gateway.logging.level, format)
-    );
+    const auto sink = std::make_shared<pgw::base::log_sink>(gateway.logging.level, format);
     try {
-        pgw::server::application application(std::move(gateway), std::move(arguments.options), log);
+        pgw::server::application application(
+            std::move(gateway), std::move(arguments.options), sink
+        );
         return application.run();
     } catch (const std::exception& error) {
-        log.error("cannot run", {{"error", error.what()}});
+        pgw::base::logger(sink).error("cannot run", {{"error", error.what()}});
         return failure;
     }
 }

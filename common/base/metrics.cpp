@@ -13,8 +13,11 @@ namespace pgw::base {
 namespace {
 
 // All that was registered under one name and one label set.
-using sources = std::
-    variant<std::vector<const counter*>, std::vector<const gauge*>, std::vector<const histogram*>>;
+using sources = std::variant<
+    std::vector<const counter*>,
+    std::vector<const gauge*>,
+    std::vector<const real_gauge*>,
+    std::vector<const histogram*>>;
 
 prometheus::ClientMetric merged(const std::vector<const counter*>& counters) {
     std::uint64_t sum = 0;
@@ -29,6 +32,12 @@ prometheus::ClientMetric merged(const std::vector<const gauge*>& gauges) {
     for (const auto* g : gauges) sum += g->value();
     prometheus::ClientMetric metric;
     metric.gauge.value = static_cast<double>(sum);
+    return metric;
+}
+
+prometheus::ClientMetric merged(const std::vector<const real_gauge*>& gauges) {
+    prometheus::ClientMetric metric;
+    for (const auto* g : gauges) metric.gauge.value += g->value();
     return metric;
 }
 
@@ -49,6 +58,7 @@ prometheus::ClientMetric merged(const std::vector<const histogram*>& histograms)
 
 constexpr prometheus::MetricType types[] = {
     prometheus::MetricType::Counter,
+    prometheus::MetricType::Gauge,
     prometheus::MetricType::Gauge,
     prometheus::MetricType::Histogram
 };
@@ -98,6 +108,12 @@ void metrics_registry::add(
 }
 
 void metrics_registry::add(const std::string& name, std::string help, labels set, const gauge& m) {
+    impl_->add(name, std::move(help), std::move(set), m);
+}
+
+void metrics_registry::add(
+    const std::string& name, std::string help, labels set, const real_gauge& m
+) {
     impl_->add(name, std::move(help), std::move(set), m);
 }
 

@@ -41,6 +41,16 @@ private:
     std::atomic<std::int64_t> value_{0};
 };
 
+/// A gauge of what is no whole number, such as seconds. One writing thread; any thread reads.
+class real_gauge {
+public:
+    void set(double v) noexcept { value_.store(v, std::memory_order_relaxed); }
+    double value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<double> value_{0};
+};
+
 /// A histogram over fixed upper bounds in seconds: 0.5 ms to 30 s. One writing thread; any thread
 /// reads.
 class histogram {
@@ -73,6 +83,7 @@ public:
     /// another type: a bug in the program.
     void add(const std::string& name, std::string help, labels set, const counter& metric);
     void add(const std::string& name, std::string help, labels set, const gauge& metric);
+    void add(const std::string& name, std::string help, labels set, const real_gauge& metric);
     void add(const std::string& name, std::string help, labels set, const histogram& metric);
 
     std::vector<prometheus::MetricFamily> Collect() const override;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/kube/client.hpp"
+#include "common/kube/watch_machine.hpp"
 
 #include <memory>
 #include <string>
@@ -9,7 +10,10 @@
 namespace pgw::kube {
 
 /// Called on the client's thread. Between `on_list_begin` and `on_list_end` stands the whole
-/// collection; what was known before and is not listed no longer exists. Bookmarks are not seen.
+/// collection; what was known before and is not listed no longer exists. A list that fails midway
+/// is begun anew: then `on_list_begin` comes again and what was listed since the first does not
+/// count. Every object has its apiVersion and kind. Bookmarks are not seen. An exception ends the
+/// run of the io_context with it.
 class reflector_sink {
 public:
     virtual ~reflector_sink() = default;
@@ -25,14 +29,22 @@ struct reflector_options {
     std::string ns;  ///< Empty: all namespaces.
     std::string label_selector;
     std::string field_selector;
+    watch_timing timing;
 };
 
 /// Decisions are those of `watch_machine` (pure); this drives it with a client, a timer and
 /// randomness. Errors are logged and retried with backoff; a 403 is logged loudly and retried,
-/// since RBAC may come later.
+/// since RBAC may come later. All members are called on the client's thread; client and sink must
+/// live until stop().
 class reflector {
 public:
-    reflector(client& client, reflector_options options, reflector_sink& sink, base::logger log);
+    reflector(
+        boost::asio::io_context& io,  ///< The client's.
+        client& client,
+        reflector_options options,
+        reflector_sink& sink,
+        base::logger log
+    );
     ~reflector();
 
     void start();

@@ -48,22 +48,24 @@ bool is_loopback(const asio::ip::address& address) {
 }
 
 reply make_reply(const admin_handlers& handlers, std::string_view path, bool is_local) {
-    if (path == "/metrics") {
+    if (path == "/metrics" && handlers.metrics) {
         return {http::status::ok, "text/plain; version=0.0.4; charset=utf-8", handlers.metrics()};
     }
-    if (path == "/livez") {
+    if (path == "/livez" && handlers.live) {
         if (handlers.live()) return {.body = "ok\n"};
         return {.status = http::status::service_unavailable, .body = "not live\n"};
     }
-    if (path == "/readyz") {
+    if (path == "/readyz" && handlers.ready) {
         auto [is_ready, why] = handlers.ready();
         return {
             .status = is_ready ? http::status::ok : http::status::service_unavailable,
             .body = std::move(why) + "\n"
         };
     }
-    if (path == "/status") return {http::status::ok, "application/json", handlers.status()};
-    if (path == "/config") {
+    if (path == "/status" && handlers.status) {
+        return {http::status::ok, "application/json", handlers.status()};
+    }
+    if (path == "/config" && handlers.config) {
         if (is_local) return {http::status::ok, "application/json", handlers.config()};
         return {.status = http::status::forbidden, .body = "loopback only\n"};
     }

@@ -16,7 +16,8 @@ class io_context;
 
 namespace pgw::net {
 
-/// What the endpoints answer. Called on the server's thread, one at a time; must not block.
+/// What the endpoints answer. Called on the server's thread, one at a time; must not block. Without
+/// a handler an endpoint is not found.
 struct admin_handlers {
     std::function<std::string()> metrics;  ///< Text exposition format.
     std::function<bool()> live;            ///< /livez: depends on nothing outside the process.

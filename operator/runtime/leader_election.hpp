@@ -4,21 +4,13 @@
 #include "common/base/log.hpp"
 #include "common/base/metrics.hpp"
 #include "common/kube/client.hpp"
+#include "operator/runtime/lease_machine.hpp"
 
 #include <functional>
 #include <memory>
 #include <string>
 
 namespace pgw::runtime {
-
-struct leader_election_options {
-    std::string ns;
-    std::string name;
-    std::string identity;  ///< host name and a random part.
-    base::milliseconds lease_duration{15'000};
-    base::milliseconds renew_deadline{10'000};
-    base::milliseconds retry_period{2'000};
-};
 
 struct leader_election_handlers {
     std::function<void()> on_elected;

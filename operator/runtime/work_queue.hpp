@@ -27,9 +27,9 @@ public:
     };
     struct counts {
         std::size_t depth = 0;    ///< Ready, not yet taken.
-        std::size_t waiting = 0;  ///< Delayed.
+        std::size_t waiting = 0;  ///< Delayed; what is due counts until the next `take`.
         std::size_t processing = 0;
-        std::uint64_t adds = 0;
+        std::uint64_t adds = 0;  ///< How often a key became ready.
         std::uint64_t retries = 0;
         base::duration longest_processing{};
         base::duration unfinished{};  ///< Sum over what is being processed.
@@ -39,11 +39,11 @@ public:
         base::duration waited{};  ///< From being ready to being taken.
     };
 
-    explicit work_queue(options options);
+    explicit work_queue(options settings);
     ~work_queue();
 
     void add(const std::string& key, priority p, base::time_point now);
-    /// Not before `when`; an earlier wish stands.
+    /// Not before `when`; an earlier wish stands. The priority is that with which the key came.
     void add_at(const std::string& key, base::time_point when, base::time_point now);
     /// After a failure: add_at with the key's next backoff, whose half is jittered.
     void retry(const std::string& key, base::time_point now, std::uint32_t random);
@@ -56,7 +56,8 @@ public:
     /// When `take` may have something: nullopt for nothing in sight, `now` or earlier for at once.
     std::optional<base::time_point> next(base::time_point now) const;
     counts count(base::time_point now) const;
-    /// Ends waiting and backoff of a key whose object is gone.
+    /// Ends waiting and backoff of a key whose object is gone, and what was asked for while it is
+    /// being processed.
     void remove(const std::string& key);
 
 private:

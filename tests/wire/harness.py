@@ -81,7 +81,7 @@ def generic_upstream(port, **more):
 class Worker:
     """One gateway-worker process with free ports. Use as a context manager: leaving it checks a clean drain."""
 
-    def __init__(self, upstream=None, listeners=None, secrets=None, nofile=None, document=None, environment=None, **spec):
+    def __init__(self, upstream=None, listeners=None, secrets=None, nofile=None, document=None, environment=None, arguments=(), **spec):
         self.port, self.admin_port = free_port(), free_port()
         self.folder = tempfile.mkdtemp(prefix="pgw-worker-")
         made = manifest(self.port, self.admin_port, upstream, listeners, **spec)
@@ -89,18 +89,27 @@ class Worker:
         self.secrets = secrets
         self.nofile = nofile
         self.environment = environment
+        self.arguments = arguments
+        self.address = "127.0.0.1"  # Where it listens; see --bind.
         self.process = None
         self.clean = True
 
     def command(self):
-        path = os.path.join(self.folder, "gateway.yaml")
-        with open(path, "w") as file:
-            if isinstance(self.document, str):
-                file.write(self.document)
-            else:
-                json.dump(self.document, file, indent=1)
-        command = [os.path.join(BIN, "gateway-worker"), "--config", path]
+        self.write_document()
+        command = [os.path.join(BIN, "gateway-worker"), "--config", self.config, *map(str, self.arguments)]
         return command + (["--secrets-dir", self.secrets] if self.secrets else [])
+
+    @property
+    def config(self):
+        return os.path.join(self.folder, "gateway.yaml")
+
+    def write_document(self):
+        """The document as it stands now becomes the configuration file, in one step."""
+        made = self.document if isinstance(self.document, str) else json.dumps(self.document, indent=1)
+        with open(self.config + ".new", "w") as file:
+            file.write(made)
+        os.rename(self.config + ".new", self.config)
+        return made
 
     def launch(self):
         """Starts the process and waits for nothing."""
@@ -130,19 +139,23 @@ class Worker:
             ports = [listener["port"] for listener in self.document["spec"]["listeners"]]
         for port in ports:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) != 0:
+                if probe.connect_ex((self.address, port)) != 0:
                     return False
         return True
 
-    def get(self, path):
-        """(status, body) of an admin request."""
+    def get(self, path, port=None, address=None):
+        """(status, body) of an admin request; status 0 where nobody listens."""
+        where = f"{address or self.address}:{port or self.admin_port}"
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=TIMEOUT) as answer:
+            with urllib.request.urlopen(f"http://{where}{path}", timeout=TIMEOUT) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
         except urllib.error.URLError:
             return 0, ""
+
+    def status(self):
+        return json.loads(self.get("/status")[1])
 
     def wait_ready(self, seconds=40):
         eventually(lambda: self.get("/readyz")[0] == 200, "/readyz", seconds)
@@ -310,9 +323,9 @@ CONNACK_ACCEPTED = b"\x20\x02\x00\x00"
 class Client:
     """A raw MQTT connection."""
 
-    def __init__(self, port, version=V3, client_id="test", introduce=True, **options):
+    def __init__(self, port, version=V3, client_id="test", introduce=True, address="127.0.0.1", **options):
         self.version = version
-        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+        self.socket = socket.create_connection((address, port), TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.connack = None

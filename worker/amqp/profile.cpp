@@ -23,32 +23,24 @@ constexpr std::array<std::string_view, 4> generic_retryable{
 // a bare `released` or `rejected` without a condition), so only the common one is listed.
 constexpr profile embedded{
     .name = "Embedded",
-    .anonymous_terminus = true,
-    .modified_outcome = true,
     .bad_attach_ends_session = false,
     .links_per_session = 1000,
     .retryable_conditions = common_retryable,
 };
 constexpr profile generic{
     .name = "Generic",
-    .anonymous_terminus = true,
-    .modified_outcome = true,
     .bad_attach_ends_session = false,
     .links_per_session = 1000,
     .retryable_conditions = generic_retryable,
 };
 constexpr profile artemis{
     .name = "Artemis",
-    .anonymous_terminus = true,
-    .modified_outcome = true,
     .bad_attach_ends_session = false,
     .links_per_session = 1000,
     .retryable_conditions = common_retryable,
 };
 constexpr profile rabbitmq{
     .name = "RabbitMQ",
-    .anonymous_terminus = false,  // a null target address is an error there
-    .modified_outcome = false,    // may end the session
     .bad_attach_ends_session = true,
     .links_per_session = 1000,
     .retryable_conditions = common_retryable,

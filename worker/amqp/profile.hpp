@@ -1,4 +1,4 @@
-// What each kind of upstream can do, as a table. The negotiated attach is checked against it.
+// What each kind of upstream can do, as a table, where it does not say so itself when connecting.
 #pragma once
 
 #include "common/spec/gateway.hpp"
@@ -11,9 +11,6 @@ namespace pgw::amqp {
 
 struct profile {
     std::string_view name;
-    bool anonymous_terminus;  ///< Offers ANONYMOUS-RELAY: one link may serve many addresses through
-                              ///< `to`.
-    bool modified_outcome;    ///< Takes `modified` from us without harm.
     bool bad_attach_ends_session;  ///< A refused attach ends the whole session, so links with
                                    ///< variable addresses get their own.
     std::uint32_t links_per_session;

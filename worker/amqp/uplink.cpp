@@ -17,6 +17,8 @@ namespace {
 constexpr base::seconds close_bound{2};
 /// A connection that lived this long was a good one: the next backoff starts over.
 constexpr base::seconds stable_after{10};
+/// How often an uplink looks whether the secrets it needs are there.
+constexpr base::seconds secrets_interval{1};
 
 class sender_handle final : public sender {
 public:
@@ -94,6 +96,15 @@ public:
 
 private:
     void begin_round() {
+        if (settings_.secrets) {
+            if (auto problem = settings_.secrets->get().problem; !problem.empty()) {
+                // Whoever watches the secrets has logged it.
+                connection_.set_last_error(std::move(problem));
+                state_ = uplink_state::waiting;
+                context_.wheel.arm(timer_, base::clock::now() + secrets_interval);
+                return;
+            }
+        }
         state_ = uplink_state::connecting;
         next_endpoint_ = 0;
         try_endpoint();

@@ -9,6 +9,7 @@
 #include "common/net/tls_context.hpp"
 #include "common/spec/gateway.hpp"
 #include "worker/amqp/link.hpp"
+#include "worker/amqp/upstream_secrets.hpp"
 
 #include <functional>
 #include <memory>
@@ -48,9 +49,8 @@ struct uplink_metrics {
 struct uplink_settings {
     std::string container_id;
     spec::upstream upstream;
-    std::string user_name;                  ///< PLAIN, from the secret.
-    std::string password;                   ///< PLAIN, from the secret. Never logged.
-    std::shared_ptr<net::tls_context> tls;  ///< For amqps endpoints.
+    std::shared_ptr<const upstream_secrets> secrets;  ///< Null: none are needed.
+    std::shared_ptr<net::tls_context> tls;            ///< For amqps endpoints.
 };
 
 /// Starts connecting at once (in the next loop turn). Destroying it drops the connection.

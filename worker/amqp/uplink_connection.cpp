@@ -80,8 +80,10 @@ void uplink_connection::start(net::byte_stream stream, const std::string& host) 
 void uplink_connection::configure_sasl(bool tls) {
     const auto mechanism = settings_.upstream.sasl.mechanism;
     if (mechanism == spec::sasl_mechanism::plain) {
-        pn_connection_set_user(io_->connection(), settings_.user_name.c_str());
-        pn_connection_set_password(io_->connection(), settings_.password.c_str());
+        const auto secrets =
+            settings_.secrets ? settings_.secrets->get() : upstream_secrets::values{};
+        pn_connection_set_user(io_->connection(), secrets.user_name.c_str());
+        pn_connection_set_password(io_->connection(), secrets.password.c_str());
     }
     auto* sasl = pn_sasl(io_->transport());
     pn_sasl_allowed_mechs(sasl, mechanism_name(mechanism));

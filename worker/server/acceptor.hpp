@@ -17,12 +17,14 @@
 
 namespace pgw::server {
 
-/// A listener as all threads share it: its name, its TLS files.
+/// A listener as all threads share it. Threads read its name and its TLS; the rest belongs to the
+/// main thread.
 struct shared_listener {
     std::string name;
+    std::shared_ptr<net::tls_context> tls;  ///< Null: plain.
     std::string address;
     std::uint16_t port = 0;
-    std::shared_ptr<net::tls_context> tls;  ///< Null: plain.
+    bool listening = false;
 };
 
 /// Accepts in bounded batches. Out of descriptors or memory it pauses and tries again later instead

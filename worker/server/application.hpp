@@ -3,16 +3,11 @@
 
 #include "common/base/log.hpp"
 #include "common/spec/gateway.hpp"
+#include "worker/server/options.hpp"
 
 #include <memory>
-#include <string>
 
 namespace pgw::server {
-
-struct application_options {
-    std::string secrets_dir;
-    bool bind_any = false;  ///< Listen on all addresses whatever the manifest says (in a pod).
-};
 
 /// Exit codes of the process.
 namespace exit_code {
@@ -23,11 +18,14 @@ inline constexpr int usage = 2;    ///< The command line or the manifest is wron
 
 class application {
 public:
-    application(spec::gateway gateway, application_options options, base::logger log);
+    /// The sink's level follows the manifest.
+    application(
+        spec::gateway gateway, application_options options, std::shared_ptr<base::log_sink> log
+    );
     ~application();
 
-    /// Runs to the end. SIGTERM and SIGINT drain, a second one shortens the drain; SIGHUP reloads
-    /// certificates. Throws std::exception when it cannot start.
+    /// Runs to the end. SIGTERM and SIGINT drain, a second one shortens the drain; SIGHUP looks at
+    /// secrets and the manifest at once. Throws std::exception when it cannot start.
     int run();
 
 private:

@@ -205,11 +205,12 @@ void connection::flush() {
 
 void connection::write() {
     auto& output = session_->output();
-    while (written_ < output.size()) {
-        const auto result = stream_.write(base::bytes_view(output).subspan(written_));
+    std::size_t written = 0;
+    while (written < output.size()) {
+        const auto result = stream_.write(base::bytes_view(output).subspan(written));
         if (result.status == net::io_status::ok) {
             host_.metrics().bytes_out.add(result.transferred);
-            written_ += result.transferred;
+            written += result.transferred;
             continue;
         }
         if (result.status == net::io_status::want_write) {
@@ -223,9 +224,8 @@ void connection::write() {
         break;
     }
     if (state_ == state::closed) return;
-    if (written_ == 0) return;
-    output.erase(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(written_));
-    written_ = 0;
+    if (written == 0) return;
+    output.erase(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(written));
     session_->on_written(host_.loop().time().now);
 }
 

@@ -103,7 +103,6 @@ private:
     boost::asio::posix::stream_descriptor waiter_;
     net::byte_stream stream_;
     std::vector<std::byte> input_;  ///< A partial packet, or what must wait; empty while idle.
-    std::size_t written_ = 0;       ///< Of the session's output.
     std::unique_ptr<session::client_session> session_;
     const std::string* listener_;
     base::time_point accepted_;

@@ -1,5 +1,7 @@
-// Reading small files, with errors that say which field wanted them.
+// Reading small files.
 #include "worker/server/secrets.hpp"
+
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -10,29 +12,28 @@ namespace {
 
 constexpr std::streamsize most = 64 << 10;
 
-}  // namespace
-
-std::string secrets::path(const std::string& name, const std::string& key, const std::string& field)
-    const {
-    if (directory_.empty()) {
-        throw secret_error(
-            field + " refers to the secret '" + name + "', but --secrets-dir is not given"
-        );
-    }
-    return directory_ + "/" + name + "/" + key;
+std::string text_of(int error) {
+    return error == ENOENT || error == ENOTDIR ? "not found" : std::strerror(error);
 }
 
-std::string secrets::read(const std::string& name, const std::string& key, const std::string& field)
-    const {
-    const auto file = path(name, key, field);
-    std::ifstream in(file, std::ios::binary);
-    if (!in) throw secret_error(field + ": cannot read " + file + ": " + std::strerror(errno));
+}  // namespace
+
+std::string secrets::problem(const std::string& name, const std::string& key) const {
+    if (directory_.empty()) return "--secrets-dir is not given";
+    return ::access(path(name, key).c_str(), R_OK) == 0 ? std::string() : text_of(errno);
+}
+
+secrets::content secrets::read(const std::string& name, const std::string& key) const {
+    if (directory_.empty()) return {{}, "--secrets-dir is not given"};
+    std::ifstream in(path(name, key), std::ios::binary);
+    if (!in) return {{}, text_of(errno)};
     std::string text(static_cast<std::size_t>(most), '\0');
     in.read(text.data(), most);
-    if (in.gcount() == most) throw secret_error(field + ": " + file + " is larger than 64 kB");
+    if (in.gcount() == most) return {{}, "larger than 64 kB"};
+    if (in.bad()) return {{}, "cannot be read"};
     text.resize(static_cast<std::size_t>(in.gcount()));
     if (!text.empty() && text.back() == '\n') text.pop_back();
-    return text;
+    return {std::move(text), {}};
 }
 
 }  // namespace pgw::server

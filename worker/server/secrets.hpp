@@ -1,31 +1,30 @@
 // Secrets as files: <secrets-dir>/<name>/<key>, the way Kubernetes mounts them.
 #pragma once
 
-#include "common/spec/gateway.hpp"
-
-#include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace pgw::server {
 
-/// A referenced secret is missing or unreadable: the message names the file and the field that asks
-/// for it.
-class secret_error : public std::runtime_error {
-public:
-    using std::runtime_error::runtime_error;
-};
-
+/// Never throws; a problem is said in words, without the file's name.
 class secrets {
 public:
+    /// Empty: no directory was given, which is what every problem then says.
     explicit secrets(std::string directory) : directory_(std::move(directory)) {}
 
-    /// The path of a key; does not look whether it exists. Throws secret_error when no directory
-    /// was given.
-    std::string path(const std::string& name, const std::string& key, const std::string& field)
-        const;
-    /// The content, without one trailing newline, at most 64 kB. Throws secret_error.
-    std::string read(const std::string& name, const std::string& key, const std::string& field)
-        const;
+    /// Does not look whether it exists.
+    std::string path(const std::string& name, const std::string& key) const {
+        return directory_ + "/" + name + "/" + key;
+    }
+    /// Why the key cannot be read; empty: it can.
+    std::string problem(const std::string& name, const std::string& key) const;
+
+    struct content {
+        std::string text;     ///< Without one trailing newline.
+        std::string problem;  ///< Not empty: there is no text.
+    };
+    /// At most 64 kB.
+    content read(const std::string& name, const std::string& key) const;
 
 private:
     std::string directory_;

@@ -4,6 +4,7 @@
 #include "worker/server/home.hpp"
 
 #include <boost/asio/post.hpp>
+#include <unistd.h>
 
 namespace pgw::server {
 namespace {
@@ -15,7 +16,7 @@ std::size_t scratch_size(const spec::gateway& gateway) {
 
 }  // namespace
 
-worker_thread::worker_thread(fleet& fleet, std::size_t index, std::vector<int> sockets)
+worker_thread::worker_thread(fleet& fleet, std::size_t index)
     : fleet_(fleet),
       index_(index),
       log_(fleet.log.with({{"thread", index}})),
@@ -51,31 +52,6 @@ worker_thread::worker_thread(fleet& fleet, std::size_t index, std::vector<int> s
         [this] { return assign_client_id(); },
         !fleet.gateway.authentication.empty()
     });
-    for (std::size_t i = 0; i < sockets.size(); ++i) {
-        acceptors_.emplace_back(
-            loop_,
-            sockets[i],
-            fleet.listeners[i],
-            acceptor::hooks{
-                [this] { return pending_connects_ < fleet_.gateway.limits.max_pending_connects; },
-                [this] {
-                    return fleet_.connections.load(std::memory_order_relaxed) <
-                           fleet_.gateway.limits.max_connections;
-                },
-                [this](net::byte_stream stream, const shared_listener& listener) {
-                    ++pending_connects_;
-                    fleet_.connections.fetch_add(1, std::memory_order_relaxed);
-                    moving_connection fresh;
-                    fresh.stream = std::move(stream);
-                    fresh.listener = &listener.name;
-                    fresh.accepted = loop_.time().now;
-                    add(std::move(fresh), true);
-                }
-            },
-            metrics_,
-            log_
-        );
-    }
     loop_.on_tick([this](base::time_point now) { on_tick(now); });
     publish_report();
 }
@@ -92,7 +68,6 @@ worker_thread::~worker_thread() {
 
 void worker_thread::start() {
     thread_ = std::thread([this] {
-        for (auto& acceptor : acceptors_) acceptor.start();
         loop_.run();
         // Connections belong to this thread to their end.
         connections_.clear();
@@ -105,8 +80,39 @@ void worker_thread::join() {
     if (thread_.joinable()) thread_.join();
 }
 
+void worker_thread::listen(const shared_listener& listener, int descriptor) {
+    boost::asio::post(loop_.io(), [this, &listener, descriptor] {
+        if (!accepting_) {
+            ::close(descriptor);
+            return;
+        }
+        acceptors_.emplace_back(loop_, descriptor, listener, accepting_hooks(), metrics_, log_)
+            .start();
+    });
+}
+
+acceptor::hooks worker_thread::accepting_hooks() {
+    return {
+        [this] { return pending_connects_ < fleet_.gateway.limits.max_pending_connects; },
+        [this] {
+            return fleet_.connections.load(std::memory_order_relaxed) <
+                   fleet_.max_connections.load(std::memory_order_relaxed);
+        },
+        [this](net::byte_stream stream, const shared_listener& listener) {
+            ++pending_connects_;
+            fleet_.connections.fetch_add(1, std::memory_order_relaxed);
+            moving_connection fresh;
+            fresh.stream = std::move(stream);
+            fresh.listener = &listener.name;
+            fresh.accepted = loop_.time().now;
+            add(std::move(fresh), true);
+        }
+    };
+}
+
 void worker_thread::stop_accepting() {
     boost::asio::post(loop_.io(), [this] {
+        accepting_ = false;
         for (auto& acceptor : acceptors_) acceptor.stop();
     });
 }

@@ -25,6 +25,7 @@ struct fleet {
     std::map<std::string, amqp::uplink_settings> uplinks;
     std::vector<std::unique_ptr<worker_thread>> threads;
     std::atomic<std::int64_t> connections{0};
+    std::atomic<std::int64_t> max_connections{0};  ///< Of `limits`; may change while it runs.
     base::logger log;
 };
 
@@ -44,8 +45,7 @@ struct thread_report {
 
 class worker_thread final : public connection_host {
 public:
-    /// `sockets`: a listening descriptor per listener of the fleet, in order.
-    worker_thread(fleet& fleet, std::size_t index, std::vector<int> sockets);
+    worker_thread(fleet& fleet, std::size_t index);
     ~worker_thread() override;
 
     void register_metrics(base::metrics_registry& registry);
@@ -53,6 +53,8 @@ public:
     void join();
 
     // From any thread:
+    /// Accepts on a listening descriptor, which it takes over. After stop_accepting() it closes it.
+    void listen(const shared_listener& listener, int descriptor);
     /// Closes the listeners.
     void stop_accepting();
     /// Drains clients within `timeout`, then closes the uplinks and ends the thread. A second call
@@ -74,6 +76,7 @@ private:
     void on_connect_decided() noexcept override;
     void retire(connection& connection) noexcept override;
 
+    acceptor::hooks accepting_hooks();
     void add(moving_connection moving, bool pending_connect);
     void bury();
     void on_tick(base::time_point now);
@@ -97,6 +100,7 @@ private:
     session::directory clients_;
     std::unique_ptr<session::services> services_;
     std::deque<acceptor> acceptors_;
+    bool accepting_ = true;
     std::vector<std::unique_ptr<connection>> connections_;
     std::vector<std::unique_ptr<connection>> graveyard_;
     std::uint32_t pending_connects_ = 0;

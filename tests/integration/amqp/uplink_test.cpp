@@ -192,19 +192,57 @@ TEST_F(uplink_test, plain_credentials_are_checked) {
     amqp_peer peer(options);
     auto settings = settings_for({peer.port()});
     settings.upstream.sasl.mechanism = spec::sasl_mechanism::plain;
-    settings.user_name = "gateway";
-    settings.password = "secret";
+    const auto secrets = std::make_shared<upstream_secrets>();
+    secrets->set({"gateway", "secret", {}});
+    settings.secrets = secrets;
     start(settings);
     open();
     ASSERT_TRUE(ready());
     sender.reset();
     uplink.reset();
 
-    settings.password = "wrong";
+    secrets->set({"gateway", "wrong", {}});
     start(settings);
     ASSERT_TRUE(loop.run_until([&] { return metrics.connection_failures.value() >= 1; }));
     EXPECT_NE(uplink->last_error().find("amqp:unauthorized-access"), std::string::npos)
         << uplink->last_error();
+}
+
+TEST_F(uplink_test, nothing_is_tried_until_the_credentials_are_there) {
+    peer_options options;
+    options.user = "gateway";
+    options.password = "secret";
+    amqp_peer peer(options);
+    auto settings = settings_for({peer.port()});
+    settings.upstream.sasl.mechanism = spec::sasl_mechanism::plain;
+    const auto secrets = std::make_shared<upstream_secrets>();
+    secrets->set({{}, {}, "no password yet"});
+    settings.secrets = secrets;
+    start(settings);
+    open();
+    ASSERT_TRUE(loop.run_until([&] { return uplink->state() == uplink_state::waiting; }));
+    EXPECT_EQ(uplink->last_error(), "no password yet");
+    secrets->set({"gateway", "secret", {}});
+    ASSERT_TRUE(ready());
+    EXPECT_EQ(metrics.connection_failures.value(), 0u);
+    EXPECT_EQ(uplink->last_error(), "");
+}
+
+TEST_F(uplink_test, the_next_attempt_takes_the_new_password) {
+    peer_options options;
+    options.user = "gateway";
+    options.password = "secret";
+    amqp_peer peer(options);
+    auto settings = settings_for({peer.port()});
+    settings.upstream.sasl.mechanism = spec::sasl_mechanism::plain;
+    const auto secrets = std::make_shared<upstream_secrets>();
+    secrets->set({"gateway", "old", {}});
+    settings.secrets = secrets;
+    start(settings);
+    open();
+    ASSERT_TRUE(loop.run_until([&] { return metrics.connection_failures.value() >= 1; }));
+    secrets->set({"gateway", "secret", {}});
+    ASSERT_TRUE(ready());
 }
 
 TEST_F(uplink_test, anonymous_is_refused_where_a_password_is_asked) {

@@ -23,10 +23,8 @@ TEST(profile_test, every_upstream_type_has_its_own_and_retries_a_full_queue) {
     }
 }
 
-TEST(profile_test, rabbitmq_has_no_anonymous_terminus_and_ends_sessions) {
+TEST(profile_test, rabbitmq_ends_sessions_with_a_bad_attach) {
     const auto& rabbit = profile_of(spec::upstream_type::rabbitmq);
-    EXPECT_FALSE(rabbit.anonymous_terminus);
-    EXPECT_FALSE(rabbit.modified_outcome);
     EXPECT_TRUE(rabbit.bad_attach_ends_session);
 }
 

@@ -44,6 +44,16 @@ TEST(metrics_registry, gauges_add_up_and_may_be_negative) {
     EXPECT_THAT(registry.text(), HasSubstr("\npgw_g -2\n"));
 }
 
+TEST(metrics_registry, real_gauges_keep_fractions) {
+    pgw::base::real_gauge first, second;
+    metrics_registry registry;
+    registry.add("pgw_r_seconds", "h", {}, first);
+    registry.add("pgw_r_seconds", "h", {}, second);
+    first.set(1.5);
+    second.set(0.25);
+    EXPECT_THAT(registry.text(), HasSubstr("# TYPE pgw_r_seconds gauge\npgw_r_seconds 1.75\n"));
+}
+
 TEST(metrics_registry, histograms_are_cumulative_and_merged) {
     histogram first, second;
     metrics_registry registry;

@@ -115,6 +115,23 @@ struct admin_server_test : testing::Test {
     std::uint16_t port = 0;
 };
 
+TEST_F(admin_server_test, without_a_handler_an_endpoint_is_not_found) {
+    handlers.metrics = nullptr;
+    handlers.config = nullptr;
+    start();
+    EXPECT_THAT(ask("GET /livez"), StartsWith("HTTP/1.1 200 "));
+    EXPECT_THAT(ask("GET /metrics"), StartsWith("HTTP/1.1 404 "));
+    EXPECT_THAT(ask("GET /config"), StartsWith("HTTP/1.1 404 "));
+}
+
+TEST_F(admin_server_test, without_any_handler_nothing_is_found) {
+    handlers = {};
+    start();
+    for (const auto* path : {"/metrics", "/livez", "/readyz", "/status", "/config"}) {
+        EXPECT_THAT(ask(std::string("GET ") + path), StartsWith("HTTP/1.1 404 "));
+    }
+}
+
 TEST_F(admin_server_test, endpoints_answer) {
     start();
     EXPECT_THAT(

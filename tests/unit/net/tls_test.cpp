@@ -1,6 +1,6 @@
 // TLS streams and contexts over a socket pair, with certificates made here.
 #include "common/net/tls_context.hpp"
-#include "tests/unit/net/certificates.hpp"
+#include "tests/support/certificates.hpp"
 #include "tests/unit/net/socket_pair.hpp"
 
 #include <gmock/gmock.h>

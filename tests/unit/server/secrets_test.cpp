@@ -1,55 +1,49 @@
 // Secret files and what is said when they are not there.
 #include "worker/server/secrets.hpp"
 
+#include "tests/support/certificates.hpp"
+
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-
+namespace pgw::server {
 namespace {
 
-class secrets : public ::testing::Test {
+class secrets_test : public ::testing::Test {
 protected:
-    void SetUp() override { std::filesystem::create_directories(directory_ / "bus"); }
-    void TearDown() override { std::filesystem::remove_all(directory_); }
-    void put(const char* key, const std::string& text) {
-        std::ofstream(directory_ / "bus" / key, std::ios::binary) << text;
-    }
-    std::string failure(const pgw::server::secrets& files, const char* key) {
-        try {
-            files.read("bus", key, "upstream 'bus' sasl");
-        } catch (const pgw::server::secret_error& error) {
-            return error.what();
-        }
-        return "no error";
-    }
-    std::filesystem::path directory_ =
-        std::filesystem::temp_directory_path() /
-        ("pgw-secrets-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) + "-" +
-         std::to_string(::getpid()));
+    test::temporary_directory folder;
+    secrets files{folder.path()};
 };
 
-TEST_F(secrets, one_trailing_newline_is_not_part_of_the_value) {
-    put("password", "s3cret \n");
-    EXPECT_EQ(pgw::server::secrets(directory_).read("bus", "password", "f"), "s3cret ");
+TEST_F(secrets_test, one_trailing_newline_is_not_part_of_the_value) {
+    folder.write("bus/password", "s3cret \n");
+    EXPECT_EQ(files.read("bus", "password").text, "s3cret ");
+    EXPECT_EQ(files.read("bus", "password").problem, "");
+    EXPECT_EQ(files.problem("bus", "password"), "");
 }
 
-TEST_F(secrets, a_missing_key_names_the_file_and_the_field) {
-    const auto text = failure(pgw::server::secrets(directory_), "username");
-    EXPECT_NE(text.find("upstream 'bus' sasl"), std::string::npos) << text;
-    EXPECT_NE(text.find("bus/username"), std::string::npos) << text;
+TEST_F(secrets_test, a_missing_secret_or_key_is_not_found) {
+    EXPECT_EQ(files.read("bus", "username").problem, "not found");
+    folder.write("bus/password", "x");
+    EXPECT_EQ(files.read("bus", "username").problem, "not found");
+    EXPECT_EQ(files.problem("bus", "username"), "not found");
 }
 
-TEST_F(secrets, without_a_directory_the_option_is_named) {
-    const auto text = failure(pgw::server::secrets(""), "username");
-    EXPECT_NE(text.find("--secrets-dir"), std::string::npos) << text;
+TEST_F(secrets_test, without_a_directory_the_option_is_named) {
+    const secrets nowhere("");
+    EXPECT_NE(nowhere.read("bus", "username").problem.find("--secrets-dir"), std::string::npos);
+    EXPECT_NE(nowhere.problem("bus", "username").find("--secrets-dir"), std::string::npos);
 }
 
-TEST_F(secrets, a_huge_file_is_refused) {
-    put("password", std::string(70'000, 'x'));
-    const auto text = failure(pgw::server::secrets(directory_), "password");
-    EXPECT_NE(text.find("larger than 64 kB"), std::string::npos) << text;
+TEST_F(secrets_test, a_huge_file_is_refused) {
+    folder.write("bus/password", std::string(70'000, 'x'));
+    EXPECT_EQ(files.read("bus", "password").problem, "larger than 64 kB");
+    EXPECT_EQ(files.read("bus", "password").text, "");
+}
+
+TEST_F(secrets_test, a_directory_is_no_value) {
+    folder.write("bus/password/x", "x");
+    EXPECT_NE(files.read("bus", "password").problem, "");
 }
 
 }  // namespace
+}  // namespace pgw::server

@@ -42,9 +42,9 @@ public:
     temporary_directory(const temporary_directory&) = delete;
     temporary_directory& operator=(const temporary_directory&) = delete;
 
-    /// Writes (or replaces) a file and returns its path.
+    /// Writes (or replaces) a file, makes its folders, and returns its path.
     std::string write(const std::string& name, const std::string& content) const;
-    std::string path(const std::string& name) const { return (directory_ / name).string(); }
+    std::string path(const std::string& name = {}) const { return (directory_ / name).string(); }
 
 private:
     std::filesystem::path directory_;

@@ -1,5 +1,5 @@
 // P-256 certificates through OpenSSL's API.
-#include "tests/unit/net/certificates.hpp"
+#include "tests/support/certificates.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>
@@ -119,6 +119,7 @@ std::string temporary_directory::write(const std::string& name, const std::strin
     // tick.
     const auto target = directory_ / name;
     const auto fresh = directory_ / (name + ".new");
+    std::filesystem::create_directories(target.parent_path());
     std::ofstream(fresh, std::ios::binary) << content;
     std::filesystem::rename(fresh, target);
     return target.string();

@@ -1,0 +1,89 @@
+// See config_watch.hpp.
+#include "worker/server/config_watch.hpp"
+
+#include "common/spec/differences.hpp"
+#include "common/spec/read.hpp"
+#include "worker/server/manifest_file.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+namespace pgw::server {
+namespace {
+
+constexpr std::size_t most_named = 3;
+
+/// The first few, and how many more there are.
+std::string enumerate(const std::vector<std::string>& all) {
+    std::string text;
+    for (std::size_t i = 0; i < all.size() && i < most_named; ++i) {
+        if (i > 0) text += "; ";
+        text += all[i];
+    }
+    if (all.size() > most_named)
+        text += "; and " + std::to_string(all.size() - most_named) + " more";
+    return text;
+}
+
+}  // namespace
+
+config_watch::config_watch(
+    std::string path, const std::string& text, spec::gateway applied, base::logger log
+)
+    : path_(std::move(path)),
+      applied_(std::move(applied)),
+      log_(std::move(log)),
+      hash_(manifest_hash(text)),
+      seen_hash_(hash_) {}
+
+bool config_watch::check() {
+    if (path_.empty()) return false;
+    // Taken before the content is read: a file that changes meanwhile differs at the next look.
+    auto identity = file_identity(path_);
+    if (identity == identity_ && !identity.empty()) return false;
+    std::string text;
+    if (!read_manifest_file(path_, text)) {
+        identity_.clear();
+        seen_hash_.clear();
+        refuse("cannot be read: " + std::string(std::strerror(errno)));
+        return false;
+    }
+    identity_ = std::move(identity);
+    auto hash = manifest_hash(text);
+    if (hash == seen_hash_) return false;
+    seen_hash_ = hash;
+    return consider(text, std::move(hash));
+}
+
+bool config_watch::consider(const std::string& text, std::string hash) {
+    if (hash == hash_) {
+        problem_.clear();
+        log_.info("configuration is the applied one again", {{"hash", hash_}});
+        return false;
+    }
+    auto read = spec::read_manifest(text);
+    if (const auto* problems = std::get_if<std::vector<spec::problem>>(&read)) {
+        std::vector<std::string> texts;
+        for (const auto& problem : *problems) texts.push_back(spec::to_string(problem));
+        refuse("invalid: " + enumerate(texts));
+        return false;
+    }
+    auto& fresh = std::get<spec::gateway>(read);
+    if (const auto fields = spec::roll_differences(applied_, fresh); !fields.empty()) {
+        refuse("needs a new process: " + enumerate(fields));
+        return false;
+    }
+    applied_ = std::move(fresh);
+    hash_ = std::move(hash);
+    problem_.clear();
+    log_.info("configuration applied", {{"hash", hash_}});
+    return true;
+}
+
+void config_watch::refuse(std::string problem) {
+    if (problem == problem_) return;
+    problem_ = std::move(problem);
+    log_.warn("configuration not applied", {{"file", path_}, {"problem", problem_}});
+}
+
+}  // namespace pgw::server
