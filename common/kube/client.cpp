@@ -2,6 +2,7 @@
 #include "common/kube/client.hpp"
 
 #include "common/kube/credentials.hpp"
+#include "common/kube/percent.hpp"
 #include "common/kube/status.hpp"
 #include "common/net/http_client.hpp"
 
@@ -30,31 +31,13 @@ error transport_error(const std::string& text) {
     return e;
 }
 
-std::string encode(std::string_view text) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-        if (plain) {
-            out += c;
-        } else {
-            const auto byte = static_cast<unsigned char>(c);
-            out += '%';
-            out += digits[byte >> 4];
-            out += digits[byte & 15];
-        }
-    }
-    return out;
-}
-
 class query {
 public:
     void add(std::string_view name, std::string_view value) {
         text_ += text_.empty() ? '?' : '&';
         text_ += name;
         text_ += '=';
-        text_ += encode(value);
+        append_encoded(text_, value);
     }
     void add_unless_empty(std::string_view name, std::string_view value) {
         if (!value.empty()) add(name, value);

@@ -27,11 +27,13 @@ struct exec_plugin {
     std::vector<std::pair<std::string, std::string>> environment;
     std::string install_hint;
     bool provide_cluster_info = false;
+    std::string cluster_extension;  ///< JSON of the cluster's extension for plug-ins; may be empty.
 };
 
 struct client_config {
     std::string host;
     std::uint16_t port = 443;
+    std::string path_prefix;  ///< Stands before every path: `/k8s/clusters/c-1`; may be empty.
     bool tls = true;
     std::string server_name;  ///< Empty: the host.
     bool insecure_skip_tls_verify = false;
@@ -44,7 +46,9 @@ struct client_config {
     std::string password;
     std::optional<exec_plugin> exec;
     std::string impersonate_user;
+    std::string impersonate_uid;
     std::vector<std::string> impersonate_groups;
+    std::vector<std::pair<std::string, std::vector<std::string>>> impersonate_extra;
     std::string default_namespace = "default";
 };
 

@@ -37,7 +37,6 @@ struct error {
     std::string message;  ///< For people: `Status.message`, or what failed.
     std::optional<base::milliseconds> retry_after;
     struct cause {
-        std::string reason;
         std::string field;
         std::string message;
     };

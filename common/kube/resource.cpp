@@ -1,26 +1,15 @@
 // Paths.
 #include "common/kube/resource.hpp"
 
+#include "common/kube/percent.hpp"
+
 namespace pgw::kube {
 
 namespace {
 
-// RFC 3986 pchar without what a name of Kubernetes cannot hold anyway.
+// A name of Kubernetes may hold a colon, as those of some roles do.
 void append_segment(std::string& out, std::string_view text) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    for (const char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~' ||
-                           c == ':';
-        if (plain) {
-            out += c;
-        } else {
-            const auto byte = static_cast<unsigned char>(c);
-            out += '%';
-            out += digits[byte >> 4];
-            out += digits[byte & 15];
-        }
-    }
+    append_encoded(out, text, ":");
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Objects from the network: nothing is taken for granted, whatever its place or type.
 #include "common/kube/watch_event.hpp"
 
+#include "common/kube/percent.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <utility>
@@ -71,23 +73,6 @@ watch_event malformed(std::string what) {
     status.kind = error_kind::unavailable;
     status.message = std::move(what);
     return made;
-}
-
-// Everything but what RFC 3986 leaves unreserved.
-void append_encoded(std::string& out, std::string_view text) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    constexpr std::string_view plain =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    for (const char c : text) {
-        if (plain.find(c) != std::string_view::npos) {
-            out += c;
-            continue;
-        }
-        const auto byte = static_cast<unsigned char>(c);
-        out += '%';
-        out += digits[byte >> 4];
-        out += digits[byte & 0xf];
-    }
 }
 
 }  // namespace

@@ -72,7 +72,10 @@ void controller_metrics::add_to(base::metrics_registry& registry, const std::str
         "controller_runtime_reconcile_panics_total", "Reconciles that threw.", own, panics
     );
     registry.add(
-        "controller_runtime_reconcile_time_seconds", "How long reconciles took.", own, reconcile_time
+        "controller_runtime_reconcile_time_seconds",
+        "How long reconciles took.",
+        own,
+        reconcile_time
     );
     registry.add(
         "controller_runtime_max_concurrent_reconciles",
@@ -208,10 +211,9 @@ void controller::impl::begin(std::string key) {
     asio::co_spawn(
         io,
         run(shared_from_this(), key),
-        [self = shared_from_this(),
-         key](const std::exception_ptr& failure, reconcile_result result) {
-            self->end(key, failure, std::move(result));
-        }
+        [self = shared_from_this(), key](
+            const std::exception_ptr& failure, reconcile_result result
+        ) { self->end(key, failure, std::move(result)); }
     );
 }
 
@@ -299,14 +301,9 @@ void controller::impl::stop(std::function<void()> then) {
 }
 
 controller::controller(
-    asio::io_context& io,
-    controller_options options,
-    reconcile_function reconcile,
-    base::logger log
+    asio::io_context& io, controller_options options, reconcile_function reconcile, base::logger log
 )
-    : impl_(std::make_shared<impl>(
-          io, std::move(options), std::move(reconcile), std::move(log)
-      )) {}
+    : impl_(std::make_shared<impl>(io, std::move(options), std::move(reconcile), std::move(log))) {}
 
 controller::~controller() {
     impl_->stop(nullptr);

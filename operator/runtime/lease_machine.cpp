@@ -66,7 +66,8 @@ base::time_point lease_machine::due() const noexcept {
         return base::time_point::max();
     }
     auto when = outstanding_ != 0 ? sent_at_ + answer_limit(options_) : try_at_;
-    if (state_ == lease_state::leading) when = std::min(when, renewed_at_ + options_.renew_deadline);
+    if (state_ == lease_state::leading)
+        when = std::min(when, renewed_at_ + options_.renew_deadline);
     return when;
 }
 

@@ -47,11 +47,11 @@ enum class lease_state : std::uint8_t {
     stopped,    ///< Final.
 };
 
-/// Times in the record are never compared with a clock: a record expires when it has not changed for
-/// its duration since this candidate first saw it so. It leads from the reply to a successful write
-/// until `renew_deadline` after that write was *sent*, which is before any other candidate can see
-/// the record expired, as long as clocks run at about one speed. Not a fence: what a leader wrote
-/// last may arrive after another one leads, so writes have to be guarded themselves.
+/// Times in the record are never compared with a clock: a record expires when it has not changed
+/// for its duration since this candidate first saw it so. It leads from the reply to a successful
+/// write until `renew_deadline` after that write was *sent*, which is before any other candidate
+/// can see the record expired, as long as clocks run at about one speed. Not a fence: what a leader
+/// wrote last may arrive after another one leads, so writes have to be guarded themselves.
 ///
 /// Every input may return a request to send. Between inputs `due` says when `on_time` is wanted.
 class lease_machine {
@@ -86,8 +86,12 @@ private:
     bool is_free(base::time_point now) const;
     void wait_for_expiry(const lease_moment& at);
     void wait_for_retry(const lease_moment& at);
-    std::optional<lease_request> on_record(const boost::json::object& lease, const lease_moment& at);
-    std::optional<lease_request> on_written(const boost::json::object& lease, const lease_moment& at);
+    std::optional<lease_request> on_record(
+        const boost::json::object& lease, const lease_moment& at
+    );
+    std::optional<lease_request> on_written(
+        const boost::json::object& lease, const lease_moment& at
+    );
     std::optional<lease_request> on_failure(const kube::error& error, const lease_moment& at);
 
     leader_election_options options_;

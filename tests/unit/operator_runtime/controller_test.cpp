@@ -2,8 +2,8 @@
 #include "operator/runtime/controller.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -157,7 +157,8 @@ TEST_F(controller_test, requeue_after_comes_back_not_before_its_time) {
     );
     EXPECT_THAT(
         registry.text(),
-        HasSubstr("controller_runtime_reconcile_total{controller=\"things\",result=\"success\"} 1\n")
+        HasSubstr("controller_runtime_reconcile_total{controller=\"things\",result=\"success\"} 1\n"
+        )
     );
     EXPECT_THAT(registry.text(), HasSubstr("workqueue_retries_total{name=\"things\"} 0\n"));
 }

@@ -257,7 +257,9 @@ TEST(work_queue_model, random_histories_agree_with_the_contract) {
     for (std::uint32_t seed = 1; seed <= 40; ++seed) {
         SCOPED_TRACE(seed);
         std::minstd_rand random(seed);
-        const auto below = [&](int n) { return std::uniform_int_distribution<int>(0, n - 1)(random); };
+        const auto below = [&](int n) {
+            return std::uniform_int_distribution<int>(0, n - 1)(random);
+        };
         work_queue queue{work_queue::options{}};
         model expected;
         auto now = start;

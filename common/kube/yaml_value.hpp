@@ -1,0 +1,21 @@
+// A YAML or JSON text from outside as a JSON value, within bounds. Pure.
+#pragma once
+
+#include <boost/json.hpp>
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace pgw::kube {
+
+inline constexpr std::size_t max_yaml_bytes = 1024 * 1024;
+inline constexpr std::size_t max_yaml_depth = 32;
+inline constexpr std::size_t max_yaml_nodes = 50'000;
+
+/// Of several documents the first. Plain scalars become null, true, false and integers where they
+/// are written so, and text otherwise; of equal keys the last counts. Aliases are refused, so the
+/// value is not larger than the text. The error says what is wrong and in which line.
+std::variant<boost::json::value, std::string> read_yaml(std::string_view text);
+
+}  // namespace pgw::kube
