@@ -48,14 +48,22 @@ struct place {
         return {text->data(), text->size()};
     }
 
-    // Goes into a header.
-    std::string header_text(std::string_view field) const {
-        auto value = text(field);
+    // What goes into a header.
+    void refuse_control_characters(std::string_view field, std::string_view value) const {
         const bool is_good = std::none_of(value.begin(), value.end(), [](char c) {
             return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
         });
         if (!is_good) fail(field, "holds a control character");
+    }
+    std::string header_text(std::string_view field) const {
+        auto value = text(field);
+        refuse_control_characters(field, value);
         return value;
+    }
+    std::vector<std::string> header_texts(std::string_view field) const {
+        auto values = texts(field);
+        for (const auto& value : values) refuse_control_characters(field, value);
+        return values;
     }
 
     bool flag(std::string_view field) const {
@@ -222,12 +230,12 @@ void read_client_certificate(const place& user, client_config& config) {
 void read_impersonation(const place& user, client_config& config) {
     config.impersonate_user = user.header_text("as");
     config.impersonate_uid = user.header_text("as-uid");
-    config.impersonate_groups = user.texts("as-groups");
+    config.impersonate_groups = user.header_texts("as-groups");
     const auto extra = user.child("as-user-extra");
     if (extra.object != nullptr) {
         for (const auto& member : *extra.object) {
             const std::string key(member.key());
-            config.impersonate_extra.emplace_back(key, extra.texts(key));
+            config.impersonate_extra.emplace_back(key, extra.header_texts(key));
         }
     }
     const bool has_more = !config.impersonate_uid.empty() || !config.impersonate_groups.empty() ||

@@ -90,8 +90,8 @@ struct http_client::impl {
     // Idle connections of other settings are of no use to anybody any more.
     connection_ptr take_idle(const http_peer& peer) {
         std::erase_if(idle, [&](const connection_ptr& c) {
-            const bool outdated = c->peer().host == peer.host && c->peer().port == peer.port &&
-                                  !(c->peer() == peer);
+            const bool outdated =
+                c->peer().host == peer.host && c->peer().port == peer.port && !(c->peer() == peer);
             return outdated || c->closed_by_peer();
         });
         const auto found = std::find_if(idle.begin(), idle.end(), [&](const connection_ptr& c) {
@@ -126,8 +126,9 @@ void http_client::stop() {
     for (auto* timer : impl_->waiters) timer->cancel();
 }
 
-asio::awaitable<http_result>
-http_client::request(http_peer peer, http_request request, http_limits limits) {
+asio::awaitable<http_result> http_client::request(
+    http_peer peer, http_request request, http_limits limits
+) {
     const auto self = impl_;
     const auto deadline = base::clock::now() + limits.timeout;
     if (!co_await self->wait_for_place(deadline)) {
@@ -200,8 +201,7 @@ asio::awaitable<http_fetch_result> http_fetch(
     http_request request;
     request.target = std::move(target);
     request.headers.emplace_back("Connection", "close");
-    auto result =
-        co_await connection->exchange(request, end, base::milliseconds{0}, max_body, {});
+    auto result = co_await connection->exchange(request, end, base::milliseconds{0}, max_body, {});
     if (!result.ok()) co_return http_fetch_result{0, {}, std::move(result.error)};
     co_return http_fetch_result{result.response.status, std::move(result.response.body), {}};
 }

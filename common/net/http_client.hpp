@@ -1,5 +1,5 @@
-// An HTTP/1.1 client: kept-alive connections for requests, one connection for a stream. Coroutines on
-// one io_context, which one thread runs.
+// An HTTP/1.1 client: kept-alive connections for requests, one connection for a stream. Coroutines
+// on one io_context, which one thread runs.
 #pragma once
 
 #include "common/base/clock.hpp"
@@ -28,7 +28,7 @@ struct http_peer {
     std::uint16_t port = 0;
     std::shared_ptr<tls_context> tls;  ///< nullptr: plain.
     std::string server_name;           ///< That the certificate must carry; empty: the host.
-    std::uint64_t generation = 0;      ///< Of the TLS settings: older connections are not used again.
+    std::uint64_t generation = 0;  ///< Of the TLS settings: older connections are not used again.
 
     bool operator==(const http_peer&) const = default;
 };
@@ -36,7 +36,8 @@ struct http_peer {
 struct http_request {
     std::string method = "GET";
     std::string target = "/";
-    std::vector<std::pair<std::string, std::string>> headers;  ///< Host and Content-Length are added.
+    std::vector<std::pair<std::string, std::string>>
+        headers;  ///< Host and Content-Length are added.
     std::string body;
     /// Whether it may be sent again when a kept connection turned out to be closed.
     bool repeatable = true;
@@ -66,8 +67,8 @@ struct http_limits {
 
 struct stream_limits {
     base::milliseconds connect{10'000};
-    base::milliseconds idle{300'000};              ///< The longest silence, the head included.
-    std::size_t max_body = std::size_t{1} << 20;   ///< Of an answer that is not 200.
+    base::milliseconds idle{300'000};             ///< The longest silence, the head included.
+    std::size_t max_body = std::size_t{1} << 20;  ///< Of an answer that is not 200.
 };
 
 /// At most `max_connections` requests are under way, further ones wait in order. Streams are not
@@ -77,8 +78,9 @@ public:
     http_client(boost::asio::io_context& io, std::size_t max_connections);
     ~http_client();
 
-    boost::asio::awaitable<http_result>
-    request(http_peer peer, http_request request, http_limits limits);
+    boost::asio::awaitable<http_result> request(
+        http_peer peer, http_request request, http_limits limits
+    );
 
     /// With 200 the body goes to `on_data` piece by piece, false ends the stream; any other answer
     /// is returned whole. The result is an error when the connection broke or was silent too long,

@@ -128,9 +128,8 @@ asio::awaitable<std::string> http_connection::connect() {
     if (const auto literal = asio::ip::make_address(peer_.host, error); !error) {
         endpoints.emplace_back(literal, peer_.port);
     } else {
-        const auto [failed, found] = co_await resolver_.async_resolve(
-            peer_.host, std::to_string(peer_.port), use_tuple
-        );
+        const auto [failed, found] =
+            co_await resolver_.async_resolve(peer_.host, std::to_string(peer_.port), use_tuple);
         if (failed) co_return "cannot resolve " + peer_.host + ": " + failed.message();
         for (const auto& entry : found) endpoints.push_back(entry.endpoint());
     }
@@ -173,8 +172,7 @@ asio::awaitable<std::string> http_connection::open(base::time_point deadline) {
         if (done.status != io_status::want_read && done.status != io_status::want_write) {
             co_return "TLS handshake: " + failure();
         }
-        const auto what =
-            done.status == io_status::want_read ? direction::read : direction::write;
+        const auto what = done.status == io_status::want_read ? direction::read : direction::write;
         if (!co_await wait(what)) co_return failure();
     }
     disarm();
@@ -193,8 +191,7 @@ asio::awaitable<bool> http_connection::write(std::string_view bytes) {
         if (done.status != io_status::want_read && done.status != io_status::want_write) {
             co_return false;
         }
-        const auto what =
-            done.status == io_status::want_read ? direction::read : direction::write;
+        const auto what = done.status == io_status::want_read ? direction::read : direction::write;
         if (!co_await wait(what)) co_return false;
     }
     co_return true;

@@ -50,7 +50,7 @@ private:
     boost::asio::io_context& io_;
     const http_peer peer_;
     boost::asio::ip::tcp::resolver resolver_;
-    boost::asio::ip::tcp::socket socket_;  ///< Until it is connected.
+    boost::asio::ip::tcp::socket socket_;               ///< Until it is connected.
     boost::asio::posix::stream_descriptor descriptor_;  ///< Waits on the stream's descriptor.
     byte_stream stream_;
     boost::asio::steady_timer timer_;

@@ -3,32 +3,18 @@
 
 #include "common/base/log.hpp"
 #include "common/kube/client.hpp"
+#include "operator/runtime/event.hpp"
 
 #include <memory>
 #include <string>
 
 namespace pgw::runtime {
 
-struct object_reference {
-    std::string api_version;
-    std::string kind;
-    std::string ns;
-    std::string name;
-    std::string uid;
-    std::string resource_version;
-};
-
-struct event {
-    object_reference regarding;
-    bool warning = false;
-    std::string reason;  ///< CamelCase: RolloutStarted.
-    std::string action;  ///< CamelCase: what was being done.
-    std::string note;    ///< At most 1 kB; longer ones are cut.
-};
-
 /// `record` never waits. What repeats (all but the note the same) becomes a series: the first
 /// repetition is written, further ones are counted and written every 30 min; a series ends after
-/// 6 min of silence. A queue of 1,000, beyond it events are dropped and counted; 12 tries each.
+/// 6 min of silence (`event_aggregator`). A queue of 1,000, beyond it events are dropped and
+/// counted in the log. Each has 12 tries about 10 s apart, as long as the server cannot answer;
+/// what it refuses is not repeated. On the io_context's one thread.
 class event_recorder {
 public:
     event_recorder(
@@ -40,7 +26,7 @@ public:
     );
     ~event_recorder();
 
-    void record(event event);
+    void record(const event& what);
     void stop();  ///< Drops what waits.
 
 private:

@@ -21,9 +21,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr kube::resource_type lease_type{
-    "coordination.k8s.io", "v1", "leases", "Lease", true
-};
+constexpr kube::resource_type lease_type{"coordination.k8s.io", "v1", "leases", "Lease", true};
 constexpr base::milliseconds release_limit{2'000};
 
 kube::error failed(std::string message) {
@@ -123,8 +121,9 @@ void leader_election::impl::start() {
 
 void leader_election::impl::watch() {
     watched = std::make_unique<kube::reflector>(
+        io,
         client,
-        kube::reflector_options{lease_type, options.ns, {}, "metadata.name=" + options.name},
+        kube::reflector_options{lease_type, options.ns, {}, "metadata.name=" + options.name, {}},
         *this,
         log
     );
@@ -173,11 +172,9 @@ void leader_election::impl::send(lease_request request) {
         exchange(shared_from_this(), std::move(request)),
         asio::bind_cancellation_slot(
             signal->slot(),
-            [self = shared_from_this(),
-             signal,
-             number](const std::exception_ptr& failure, const reply& answer) {
-                self->on_reply(number, failure, answer);
-            }
+            [self = shared_from_this(), signal, number](
+                const std::exception_ptr& failure, const reply& answer
+            ) { self->on_reply(number, failure, answer); }
         )
     );
 }

@@ -91,9 +91,8 @@ json::array build_shards(
         add(shard.index, state_of(input, shard), shard.revision);
     }
     for (const auto index : input.rollout.occupied) {
-        const auto* held = find_named(
-            previous, "shards", "name", resources::deployment_name(gateway, index)
-        );
+        const auto* held =
+            find_named(previous, "shards", "name", resources::deployment_name(gateway, index));
         add(index, "Retiring", held == nullptr ? "" : std::string(text_at(*held, {"revision"})));
     }
     return list;

@@ -230,6 +230,9 @@ TEST(kubeconfig, refused_users) {
     );
     EXPECT_THAT(problem_of_user("token: \"a\\nb\""), HasSubstr("token holds a control character"));
     EXPECT_THAT(
+        problem_of_user("as: a, as-groups: [\"a\\r\\nb\"]"), HasSubstr("holds a control character")
+    );
+    EXPECT_THAT(
         problem_of_user("client-key-data: 'A==='"), HasSubstr("client-key-data is not base64")
     );
     EXPECT_THAT(problem_of_user("exec: yes"), HasSubstr("user.exec must be an object"));

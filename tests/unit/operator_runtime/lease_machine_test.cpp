@@ -87,15 +87,12 @@ TEST_F(lease_machine_test, creates_the_lease_where_there_is_none) {
     ASSERT_TRUE(asks(verb::get));
     fail(error_kind::not_found);
     ASSERT_TRUE(asks(verb::create));
-    EXPECT_EQ(
-        json::value(asked->body),
-        json::parse(R"({
+    EXPECT_EQ(json::value(asked->body), json::parse(R"({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
             "metadata": {"name": "op", "namespace": "ns"},
             "spec": {"holderIdentity": "me", "leaseDurationSeconds": 15, "leaseTransitions": 0,
                      "acquireTime": "2030-01-02T03:00:00.000007Z",
-                     "renewTime": "2030-01-02T03:00:00.000007Z"}})")
-    );
+                     "renewTime": "2030-01-02T03:00:00.000007Z"}})"));
     accept();
     EXPECT_EQ(machine.state(), lease_state::leading);
     EXPECT_EQ(machine.holder(), "me");

@@ -87,10 +87,9 @@ struct world {
 
     int below(int n) { return std::uniform_int_distribution<int>(0, n - 1)(random); }
     lease_moment moment(const candidate& c) {
-        const auto wall = std::chrono::sys_days{std::chrono::year(2030) / 1 / 1} +
-                          std::chrono::duration_cast<std::chrono::microseconds>(
-                              time.now() - start + c.skew
-                          );
+        const auto wall =
+            std::chrono::sys_days{std::chrono::year(2030) / 1 / 1} +
+            std::chrono::duration_cast<std::chrono::microseconds>(time.now() - start + c.skew);
         return {time.now(), wall, static_cast<std::uint32_t>(random()) << 1};
     }
     candidate& add(const std::string& name) {
@@ -120,9 +119,10 @@ struct world {
         if (c.machine.state() == lease_state::leading) ++c.led;
         if (next) send(c, std::move(*next));
         const auto due = c.machine.due();
-        if (due != time_point::max()) time.at(std::max(due, time.now()), [this, &c, due] {
-            if (c.machine.due() == due) advance(c);
-        });
+        if (due != time_point::max())
+            time.at(std::max(due, time.now()), [this, &c, due] {
+                if (c.machine.due() == due) advance(c);
+            });
     }
     void send(candidate& c, lease_request request) {
         const bool slow = below(100) < slowness;

@@ -28,9 +28,11 @@ void walk(const std::string& path, const json::object& schema, Visit visit) {
     visit(path, schema);
     if (const auto* properties = schema.if_contains("properties")) {
         for (const auto& [name, value] : properties->get_object()) {
-            walk(path.empty() ? std::string(name) : path + "." + std::string(name),
-                 value.get_object(),
-                 visit);
+            walk(
+                path.empty() ? std::string(name) : path + "." + std::string(name),
+                value.get_object(),
+                visit
+            );
         }
     }
     if (const auto* items = schema.if_contains("items")) {
@@ -52,7 +54,8 @@ json::object schema() {
 }
 
 TEST(generated, crd_is_up_to_date) {
-    EXPECT_EQ(file_text("crds/protocolgateways.yaml"), pgw::spec::crd_yaml()) << "run make generate";
+    EXPECT_EQ(file_text("crds/protocolgateways.yaml"), pgw::spec::crd_yaml())
+        << "run make generate";
 }
 
 TEST(generated, reference_is_up_to_date) {
@@ -110,8 +113,7 @@ TEST(crd, lists_by_name_are_maps_and_ordered_lists_are_atomic) {
         if (kind != nullptr && *kind == "map") maps.push_back(path);
     });
     EXPECT_THAT(
-        maps,
-        ElementsAre("spec.listeners", "spec.upstreams", "status.conditions", "status.shards")
+        maps, ElementsAre("spec.listeners", "spec.upstreams", "status.conditions", "status.shards")
     );
 }
 
@@ -121,9 +123,7 @@ TEST(reference, has_paths_defaults_and_values) {
     EXPECT_THAT(
         text, HasSubstr("| `spec.limits.maxPacketSize` | size, 256..268435455 | `256Ki` |")
     );
-    EXPECT_THAT(
-        text, HasSubstr("| `spec.shards` | integer, 0..256 | `1` | operator | live |")
-    );
+    EXPECT_THAT(text, HasSubstr("| `spec.shards` | integer, 0..256 | `1` | operator | live |"));
     EXPECT_THAT(text, HasSubstr("| `status.shards[].state` | string |"));
     EXPECT_THAT(text, Not(HasSubstr("managedFields")));
 }
