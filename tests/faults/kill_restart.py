@@ -63,7 +63,7 @@ class Device:
     def connect(self, now):
         self.socket = socket.socket()
         self.socket.setblocking(False)
-        self.socket.connect_ex(("127.0.0.1", self.run.port))
+        self.socket.connect_ex((self.run.address, self.run.port))
         self.ready, self.input = False, b""
         self.output = harness.connect(f"device-{self.number}")
         self.run.selector.register(self.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self)
@@ -130,8 +130,8 @@ class Device:
 class Load:
     """All devices on one selector."""
 
-    def __init__(self, port, clients, window, messages, seed, log):
-        self.port, self.window, self.each = port, window, messages // clients
+    def __init__(self, port, clients, window, messages, seed, log, address="127.0.0.1"):
+        self.address, self.port, self.window, self.each = address, port, window, messages // clients
         self.random = random.Random(seed)
         self.log = log
         self.selector = selectors.DefaultSelector()
