@@ -2,12 +2,14 @@
 messages while it is scaled, rolled, killed and drained. One cluster; the cases run in the order of their names."""
 
 import json
+import subprocess
 import time
 
 from tests.brokers.artemis import QUEUE, Artemis
 from tests.cluster.api import JSON_PATCH, good
 from tests.e2e.cluster import ACCOUNT, OPERATOR_NAMESPACE, Cluster, image, recorded, wait_until
-from tests.e2e.load import BackgroundLoad
+from tests.e2e.prometheus import Prometheus
+from tests.e2e.load import BackgroundLoad, verdict
 from tests.wire import harness
 from tests.wire.harness import eventually
 
@@ -56,8 +58,11 @@ def gateway(name, **spec):
 class Gateway(harness.TestCase):
     def setUp(self):
         self.name = self.id().rsplit(".", 1)[1].removeprefix("test_").replace("_", "-")[:40].rstrip("-")
+        self.loads = []
 
     def tearDown(self):
+        for load in self.loads:
+            load.abandon()
         if cluster.api.get("protocolgateways", self.name, NAMESPACE)[0] == 200:
             cluster.api.delete("protocolgateways", self.name, NAMESPACE)
             wait_until(lambda: not self.pods(), "the pods' end", 90)
@@ -84,13 +89,15 @@ class Gateway(harness.TestCase):
 
     def load(self, **options):
         load = BackgroundLoad(cluster.address, self.port(), **options)
+        self.loads.append(load)
         load.progress()
         return load
 
-    def nothing_is_lost(self, load):
-        load.finish()
-        lost, damaged, duplicates, disorder = load.verdict(broker.url)
-        print(f"{self.name}: {load.acknowledged} acknowledged, {duplicates} duplicates, {disorder} out of order, lost {len(lost)}", flush=True)
+    def nothing_is_lost(self, *loads):
+        for load in loads:
+            load.finish()
+        lost, damaged, duplicates = verdict(broker.url, *loads)
+        print(f"{self.name}: {sum(load.acknowledged for load in loads)} acknowledged, {duplicates} duplicates, lost {len(lost)}", flush=True)
         self.assertEqual((lost, damaged), ([], 0))
 
     def metric(self, pod, name):
@@ -99,10 +106,6 @@ class Gateway(harness.TestCase):
         code, text = cluster.api.request("GET", path)
         assert code == 200, text
         return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith((name + " ", name + "{")))
-
-    def restart_all(self):
-        """As `kubectl rollout restart` would: every shard gets a new pod."""
-        self.edit({"metadata": {"annotations": {"protocolgateway.dev/restartedAt": str(time.time())}}})
 
     def no_pod_of(self, uids):
         return not uids & {p["metadata"]["uid"] for p in self.pods()}
@@ -121,8 +124,6 @@ class Gateway(harness.TestCase):
         self.assertEqual((message.subject, bytes(message.body)), ("plant/line1", b"21.5"))
 
     def mosquitto_pub(self, *words):
-        import subprocess
-
         command = ["mosquitto_pub", "-h", cluster.address, "-p", str(self.port()), *words]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
         return done.returncode, done.stdout + done.stderr
@@ -217,31 +218,50 @@ class Gateway(harness.TestCase):
             wait_until(lambda: shards() == 3, f"three shards: {self.autoscaler()}", 180, 2)
             cluster.wait_ready(NAMESPACE, self.name)
             # Devices that come now are spread over all shards.
-            more = BackgroundLoad(cluster.address, self.port(), clients=30, window=1)
-            more.progress(300)
+            more = self.load(clients=30, window=1, pause=0.2, first=1000)
             clients = {p["metadata"]["name"]: self.metric(p, "pgw_mqtt_clients") for p in self.pods()}
             self.assertTrue(all(count > 0 for count in clients.values()), f"new shards have clients: {clients}")
-            more.finish()
             load.finish()
             wait_until(lambda: shards() == 1, f"one shard: {self.autoscaler()}", 240, 2)
             wait_until(lambda: len(self.pods()) == 1, "one pod", 90)
         self.assertEqual(set(record.ends.values()), {(0, "Completed")}, record.ends)
-        both = [load, more]
-        self.verdict_of(both)
+        self.nothing_is_lost(load, more)
 
     def autoscaler(self):
         code, found = cluster.api.get("horizontalpodautoscalers", self.name, NAMESPACE)
         return json.dumps(found.get("status", {}))[:600] if code == 200 else code
 
-    def verdict_of(self, loads):
-        """Of loads that went to the same queue and overlapped in their devices' numbers: by number of messages."""
-        from tests.faults.kill_restart import drain, judge
+    def test_h_prometheus_scrapes_and_evaluates(self):
+        self.create(shards=2)
+        load = self.load()
+        monitoring = "monitoring.coreos.com/v1/"
+        pod_monitor, service_monitor, rules = (
+            good(cluster.api.get(monitoring + plural, name, OPERATOR_NAMESPACE))["spec"]
+            for plural, name in (
+                ("podmonitors", "gateways-protocol-gateway-workers"),
+                ("servicemonitors", "gateways-protocol-gateway"),
+                ("prometheusrules", "gateways-protocol-gateway"),
+            )
+        )
+        with Prometheus(cluster, pod_monitor, service_monitor, rules) as prometheus:
+            workers = f'up{{job="workers", namespace="{NAMESPACE}", protocolgateway_dev_gateway="{self.name}"}} == 1'
+            wait_until(lambda: len(prometheus.query(workers)) == 2, "both workers' targets", 60)
+            wait_until(lambda: len(prometheus.query('up{job="operator"} == 1')) == 2, "both operators' targets", 60)
+            labels = [found for found, _ in prometheus.query(workers)]
+            self.assertEqual({found["protocolgateway_dev_shard"] for found in labels}, {"0", "1"})
+            published = 'sum by (protocolgateway_dev_gateway) (rate(pgw_publications_total{result="accepted"}[20s]))'
+            wait_until(lambda: [value for _, value in prometheus.query(published) if value > 0], "a rate", 60)
+            self.assertEqual([value for _, value in prometheus.query("sum(leader_election_master_status)")], [1.0])
 
-        bodies = drain(broker.url)
-        for load in loads:
-            lost, damaged, _, _ = judge(load.log_path, bodies)
-            self.assertEqual((lost, damaged), ([], 0))
-        print(f"{self.name}: {[load.acknowledged for load in loads]} acknowledged, {len(bodies)} in the queue", flush=True)
+            def evaluated():
+                found = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+                return found if all(rule["health"] == "ok" for rule in found) else None
+
+            wait_until(evaluated, "every rule's evaluation", 60)
+            wanted = [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
+            self.assertEqual([rule["name"] for rule in evaluated()], wanted)
+            self.assertEqual(prometheus.query('ALERTS{alertstate="firing"}'), [], "nothing is wrong here")
+        self.nothing_is_lost(load)
 
     def test_z_nobody_was_forbidden_anything(self):
         refused = [e for e in cluster.audit.entries(user=ACCOUNT) if e["code"] in (401, 403)]

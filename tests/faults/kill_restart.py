@@ -130,14 +130,14 @@ class Device:
 class Load:
     """All devices on one selector."""
 
-    def __init__(self, port, clients, window, messages, seed, log, address="127.0.0.1"):
+    def __init__(self, port, clients, window, messages, seed, log, address="127.0.0.1", first=0):
         self.address, self.port, self.window, self.each = address, port, window, messages // clients
         self.random = random.Random(seed)
         self.log = log
         self.selector = selectors.DefaultSelector()
         self.acknowledged = self.resent = 0
         self.watch = lambda: None  # Called after every PUBACK: kills come between two of them.
-        self.devices = [Device(number, self) for number in range(clients)]
+        self.devices = [Device(first + number, self) for number in range(clients)]
 
     def on_puback(self, client, sequence):
         self.log.write(f"{client} {sequence}\n")
