@@ -53,7 +53,8 @@ struct operator_application::impl {
         : options(std::move(o)),
           log(std::move(l)),
           identity(make_identity()),
-          client(io, options.cluster, client_options(), log),
+          client(io, options.cluster, client_options(options.max_concurrent_reconciles + 4), log),
+          election_client(io, options.cluster, client_options(2), log),
           known([this](const std::string& key, controllers::cause why) { on_dirty(key, why); }),
           events(client, io, reporting_controller, identity, log),
           reconciler(
@@ -68,7 +69,7 @@ struct operator_application::impl {
               log
           ),
           election(
-              client, io, election_options(), {[this] { on_elected(); }, [this] { on_lost(); }}, log
+              election_client, io, election_options(), {[this] { on_elected(); }, [this] { on_lost(); }}, log
           ),
           polls(std::make_shared<controllers::poller>(
               io,
@@ -82,10 +83,10 @@ struct operator_application::impl {
           discovery_timer(io),
           stop_timer(io) {}
 
-    kube::client_options client_options() const {
+    static kube::client_options client_options(std::size_t connections) {
         kube::client_options wanted;
         wanted.user_agent = std::string("protocolgateway-operator/") + version + " (linux)";
-        wanted.max_connections = std::max<std::size_t>(options.max_concurrent_reconciles, 4) + 2;
+        wanted.max_connections = connections;
         return wanted;
     }
     runtime::leader_election_options election_options() const {
@@ -119,7 +120,7 @@ struct operator_application::impl {
         kube::reflector_sink& sink
     ) {
         reflectors.push_back(std::make_unique<kube::reflector>(
-            client, kube::reflector_options{type, ns, selector, {}}, sink, log
+            io, client, kube::reflector_options{type, ns, selector, {}, {}}, sink, log
         ));
         reflectors.back()->start();
     }
@@ -217,6 +218,7 @@ struct operator_application::impl {
         log.error("the lease is lost; ending so that nothing is written any more");
         exit_code = 1;
         client.stop();
+        election_client.stop();
         io.stop();
     }
 
@@ -269,7 +271,11 @@ struct operator_application::impl {
         signals.async_wait([this](const boost::system::error_code& error, int signal) {
             if (!error) stop(signal);
         });
-        client.observe([this](std::string_view method, int code) { requests.count(method, code); });
+        const auto count = [this](std::string_view method, int code) {
+            requests.count(method, code);
+        };
+        client.observe(count);
+        election_client.observe(count);
         controller.register_metrics(registry);
         election.register_metrics(registry);
         registry.add(
@@ -288,6 +294,7 @@ struct operator_application::impl {
         election.start();
         io.run();
         client.stop();
+        election_client.stop();
         log.info("stopped");
         return exit_code;
     }
@@ -298,6 +305,7 @@ struct operator_application::impl {
     asio::io_context io{1};
     base::metrics_registry registry;
     kube::client client;
+    kube::client election_client;  ///< So that a renewal never waits behind other requests.
     controllers::cache known;
     runtime::event_recorder events;
     controllers::reconciler reconciler;

@@ -58,11 +58,9 @@ query write_query(const write_options& options) {
 std::string text_at(const json::object& object, std::string_view outer, std::string_view inner) {
     const auto* found = object.if_contains(json::string_view(outer.data(), outer.size()));
     const auto* members = found == nullptr ? nullptr : found->if_object();
-    const auto* value = members == nullptr
-                            ? nullptr
-                            : members->if_contains(json::string_view(inner.data(), inner.size()));
-    return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                  : std::string();
+    const auto* value =
+        members == nullptr ? nullptr : members->if_contains(json::string_view(inner.data(), inner.size()));
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 }  // namespace
@@ -73,9 +71,10 @@ struct client::impl {
           config(std::move(c)),
           options(std::move(o)),
           log(l),
-          identity(context, config, l),
+          identity(context, config, l, options.credentials),
           http(context, options.max_connections) {}
 
+    // Always a variable: g++ 12 destroys an aggregate that is made in a co_await expression twice.
     struct call {
         std::string method;
         std::string target;
@@ -106,6 +105,7 @@ struct client::impl {
 awaitable<result<net::http_peer>> client::impl::prepare(net::http_request& request) {
     auto who = co_await identity.current();
     if (!who) co_return who.error();
+    request.target.insert(0, config.path_prefix);
     request.headers.emplace_back("User-Agent", options.user_agent);
     request.headers.emplace_back("Accept", json_type);
     for (auto& header : who->headers) request.headers.push_back(std::move(header));
@@ -196,12 +196,14 @@ awaitable<result<json::value>> client::get(
     const resource_type& type, std::string ns, std::string name, std::string subresource
 ) {
     const auto self = impl_;
-    co_return co_await self->send({"GET", object_path(type, ns, name, subresource), {}, {}, true});
+    impl::call request{"GET", object_path(type, ns, name, subresource), {}, {}, true};
+    co_return co_await self->send(std::move(request));
 }
 
 awaitable<result<json::value>> client::get_path(std::string path) {
     const auto self = impl_;
-    co_return co_await self->send({"GET", std::move(path), {}, {}, true});
+    impl::call request{"GET", std::move(path), {}, {}, true};
+    co_return co_await self->send(std::move(request));
 }
 
 awaitable<result<std::string>> client::list(
@@ -226,7 +228,8 @@ awaitable<result<std::string>> client::list(
             q.add("limit", std::to_string(options.limit));
             q.add("continue", next);
         }
-        auto page = co_await self->send({"GET", path + q.text(), {}, {}, true});
+        impl::call request{"GET", path + q.text(), {}, {}, true};
+        auto page = co_await self->send(std::move(request));
         if (!page) co_return page.error();
         auto* list = page->if_object();
         if (list == nullptr) co_return transport_error("the answer is not a list");
@@ -240,12 +243,12 @@ awaitable<result<std::string>> client::list(
     }
 }
 
-awaitable<result<json::value>> client::create(
-    const resource_type& type, std::string ns, json::value object, write_options options
-) {
+awaitable<result<json::value>>
+client::create(const resource_type& type, std::string ns, json::value object, write_options options) {
     const auto self = impl_;
     const auto target = collection_path(type, ns) + write_query(options).text();
-    co_return co_await self->send({"POST", target, json_type, json::serialize(object), false});
+    impl::call request{"POST", target, json_type, json::serialize(object), false};
+    co_return co_await self->send(std::move(request));
 }
 
 awaitable<result<json::value>> client::replace(
@@ -258,7 +261,8 @@ awaitable<result<json::value>> client::replace(
     const auto self = impl_;
     const auto target =
         object_path(type, ns, name, options.subresource) + write_query(options).text();
-    co_return co_await self->send({"PUT", target, json_type, json::serialize(object), true});
+    impl::call request{"PUT", target, json_type, json::serialize(object), true};
+    co_return co_await self->send(std::move(request));
 }
 
 awaitable<result<json::value>> client::apply(
@@ -273,7 +277,8 @@ awaitable<result<json::value>> client::apply(
     q.add("fieldManager", options.field_manager);
     if (options.force) q.add("force", "true");
     const auto target = object_path(type, ns, name, options.subresource) + q.text();
-    co_return co_await self->send({"PATCH", target, apply_type, json::serialize(object), true});
+    impl::call request{"PATCH", target, apply_type, json::serialize(object), true};
+    co_return co_await self->send(std::move(request));
 }
 
 awaitable<result<json::value>> client::patch(
@@ -289,7 +294,8 @@ awaitable<result<json::value>> client::patch(
         object_path(type, ns, name, options.subresource) + write_query(options).text();
     const auto* content_type =
         how == patch_type::merge ? "application/merge-patch+json" : "application/json-patch+json";
-    co_return co_await self->send({"PATCH", target, content_type, json::serialize(body), true});
+    impl::call request{"PATCH", target, content_type, json::serialize(body), true};
+    co_return co_await self->send(std::move(request));
 }
 
 awaitable<result<json::value>> client::remove(
@@ -308,7 +314,8 @@ awaitable<result<json::value>> client::remove(
     };
     if (!preconditions.empty()) body["preconditions"] = std::move(preconditions);
     const auto target = object_path(type, ns, name);
-    co_return co_await self->send({"DELETE", target, json_type, json::serialize(body), true});
+    impl::call request{"DELETE", target, json_type, json::serialize(body), true};
+    co_return co_await self->send(std::move(request));
 }
 
 awaitable<result<void>> client::watch_stream(

@@ -3,6 +3,7 @@
 
 #include "common/base/log.hpp"
 #include "common/kube/config.hpp"
+#include "common/kube/credentials.hpp"
 #include "common/kube/error.hpp"
 #include "common/kube/resource.hpp"
 
@@ -28,6 +29,7 @@ struct client_options {
     std::string user_agent;              ///< Stands in the audit log.
     std::size_t max_connections = 8;     ///< For unary requests; callers wait for a free one.
     base::milliseconds timeout{30'000};  ///< Of one unary request, retries excluded.
+    credential_timing credentials;
 };
 
 struct write_options {

@@ -25,6 +25,9 @@ struct watch_event {
 /// Any object: what is no event becomes an ERROR, so that the stream ends before anything is lost.
 watch_event decode_watch_event(json::object&& event);
 
+/// The error that a Status stands for. `code` counts where the Status has none.
+error decode_status(const json::object& status, int code = 0);
+
 /// Items of a typed list do not say what they are; single objects do.
 void complete_listed_object(json::object& object, const resource_type& type);
 

@@ -234,7 +234,8 @@ asio::awaitable<http_result> http_connection::exchange(
         }
         boost::system::error_code error;
         if (done.status == io_status::closed) {
-            parser.put_eof(error);
+            // put_eof is not to be asked before the first byte of an answer.
+            if (answered_) parser.put_eof(error);
             if (error || !parser.is_done()) co_return fail("connection closed");
             break;
         }

@@ -30,7 +30,7 @@ def install(plane):
 
     def established():
         crd = good(plane.admin.get("customresourcedefinitions", "protocolgateways.protocolgateway.dev"))
-        return any(c["type"] == "Established" and c["status"] == "True" for c in crd.get("status", {}).get("conditions", []))
+        return any(c["type"] == "Established" and c["status"] == "True" for c in crd.get("status", {}).get("conditions") or [])
 
     eventually(established, "the CRD")
     plane.make_namespace(NAMESPACE)
