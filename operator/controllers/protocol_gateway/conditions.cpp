@@ -220,9 +220,7 @@ std::map<std::string, condition> held_conditions(const gateway_record& record) {
         condition c;
         c.type = resources::text_at(object, {"type"});
         const auto text = resources::text_at(object, {"status"});
-        c.status = text == "True"    ? verdict::yes
-                   : text == "False" ? verdict::no
-                                     : verdict::unknown;
+        c.status = text == "True" ? verdict::yes : text == "False" ? verdict::no : verdict::unknown;
         c.reason = resources::text_at(object, {"reason"});
         c.message = resources::text_at(object, {"message"});
         held.emplace(c.type, std::move(c));
@@ -230,11 +228,17 @@ std::map<std::string, condition> held_conditions(const gateway_record& record) {
     return held;
 }
 
-// What rests on reports stands as it was before while a worker has not been asked yet: after a start
-// of the operator, or of a pod.
+// What rests on reports stands as it was before while a worker has not been asked yet: after a
+// start of the operator, or of a pod.
 void hold(std::vector<condition>& parts, const std::map<std::string, condition>& previous) {
     constexpr std::array<std::string_view, 7> of_reports{
-        "Missing", "Resolved", "Unreachable", "Reachable", "WorkerRefuses", "ConfigurationPending", "NotReported"
+        "Missing",
+        "Resolved",
+        "Unreachable",
+        "Reachable",
+        "WorkerRefuses",
+        "ConfigurationPending",
+        "NotReported"
     };
     const auto rests_on_reports = [&](const condition& c) {
         return std::find(of_reports.begin(), of_reports.end(), c.reason) != of_reports.end();

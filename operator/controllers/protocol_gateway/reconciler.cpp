@@ -358,9 +358,8 @@ kube::awaitable<void> reconciler::write_status(run& r) {
     input.rollout.desired = desired;
     auto next = build_status(input, previous, utc_now_text());
     if (!input.may_move_connections && connections_moved(input, previous)) {
-        r.connections_wait = std::chrono::ceil<base::milliseconds>(
-            connections_interval - (r.now - written->second)
-        );
+        r.connections_wait =
+            std::chrono::ceil<base::milliseconds>(connections_interval - (r.now - written->second));
     }
     r.moving = input.plan.rolling || !input.rollout.occupied.empty() ||
                input.rollout.shards.size() != desired;

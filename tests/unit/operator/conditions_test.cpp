@@ -1,8 +1,8 @@
 // Verdicts and the status around them.
 #include "operator/controllers/protocol_gateway/conditions.hpp"
 
-#include "manifests.hpp"
-#include "objects.hpp"
+#include "tests/unit/operator/manifests.hpp"
+#include "tests/unit/operator/objects.hpp"
 
 namespace pgw::controllers {
 namespace {
