@@ -357,7 +357,10 @@ kube::awaitable<void> reconciler::write_status(run& r) {
         written == connections_written_.end() || r.now - written->second >= connections_interval;
     input.rollout.desired = desired;
     auto next = build_status(input, previous, utc_now_text());
-    r.connections_wait = !input.may_move_connections && connections_moved(input, previous);
+    if (!input.may_move_connections && connections_moved(input, previous)) {
+        r.connections_wait =
+            std::chrono::ceil<base::milliseconds>(connections_interval - (r.now - written->second));
+    }
     r.moving = input.plan.rolling || !input.rollout.occupied.empty() ||
                input.rollout.shards.size() != desired;
     if (!status_differs(previous, next)) co_return;
@@ -451,7 +454,7 @@ kube::awaitable<runtime::reconcile_result> reconciler::reconcile(std::string key
     if (r.moving && !r.paused && r.applied.rejected.empty()) {
         co_return runtime::requeue_after{progress_interval};
     }
-    if (r.connections_wait) co_return runtime::requeue_after{connections_interval};
+    if (r.connections_wait) co_return runtime::requeue_after{*r.connections_wait};
     co_return runtime::requeue_after{options_.resync};
 }
 

@@ -26,8 +26,9 @@ struct reconciler::run {
     std::string failure;                                   ///< Worth a retry.
     bool changed = false;                                  ///< Something was written.
     bool ending = false;                                   ///< The namespace is being deleted.
-    bool moving = false;            ///< Something is on its way.
-    bool connections_wait = false;  ///< Their number moved within a minute of its last write.
+    bool moving = false;                                   ///< Something is on its way.
+    /// Until the number of connections, which has moved, may be written again.
+    std::optional<base::milliseconds> connections_wait;
 };
 
 }  // namespace pgw::controllers

@@ -49,7 +49,8 @@ json::object build_status(
     const status_input& input, const json::object& previous, const std::string& now_text
 );
 
-/// Whether the number of connections has moved enough to be written: by a tenth, or to or from none.
+/// Whether the number of connections has moved enough to be written: by a tenth, or to or from
+/// none.
 bool connections_moved(const status_input& input, const json::object& previous);
 
 /// Whether writing `next` over `previous` would change anything.
