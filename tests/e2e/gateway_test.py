@@ -20,8 +20,9 @@ RESOURCES = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": 
 
 
 def setUpModule():
-    global cluster, broker
+    global cluster, broker, mark
     cluster = Cluster().start()
+    mark = cluster.audit.mark()
     try:
         broker = Artemis(host=cluster.address, wrapper=cluster.inside()).start()
         cluster.make_namespace(NAMESPACE)
@@ -264,8 +265,8 @@ class Gateway(harness.TestCase):
         self.nothing_is_lost(load)
 
     def test_z_nobody_was_forbidden_anything(self):
-        refused = [e for e in cluster.audit.entries(user=ACCOUNT) if e["code"] in (401, 403)]
+        refused = [e for e in cluster.audit.entries(mark, user=ACCOUNT) if e["code"] in (401, 403)]
         self.assertEqual(refused, [])
-        workers = [e for e in cluster.audit.entries() if e["user"].startswith(f"system:serviceaccount:{NAMESPACE}:")]
+        workers = [e for e in cluster.audit.entries(mark) if e["user"].startswith(f"system:serviceaccount:{NAMESPACE}:")]
         self.assertEqual(workers, [], "workers do not ask the API server")
-        eventually(lambda: cluster.audit.entries(user=ACCOUNT), "the operator's requests")
+        eventually(lambda: cluster.audit.entries(mark, user=ACCOUNT), "the operator's requests")
