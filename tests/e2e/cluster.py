@@ -185,8 +185,8 @@ def recorded(cluster, label, value):
 
 
 def wait_until(condition, what, seconds, pause=0.5):
-    """For what is slow to ask."""
+    """For what is slow to ask. `what` may be a function that says how things stand in the end."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        assert time.monotonic() < end, f"waited {seconds} s for {what() if callable(what) else what}"
         time.sleep(pause)
