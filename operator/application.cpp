@@ -69,7 +69,11 @@ struct operator_application::impl {
               log
           ),
           election(
-              election_client, io, election_options(), {[this] { on_elected(); }, [this] { on_lost(); }}, log
+              election_client,
+              io,
+              election_options(),
+              {[this] { on_elected(); }, [this] { on_lost(); }},
+              log
           ),
           polls(std::make_shared<controllers::poller>(
               io,

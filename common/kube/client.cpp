@@ -58,9 +58,11 @@ query write_query(const write_options& options) {
 std::string text_at(const json::object& object, std::string_view outer, std::string_view inner) {
     const auto* found = object.if_contains(json::string_view(outer.data(), outer.size()));
     const auto* members = found == nullptr ? nullptr : found->if_object();
-    const auto* value =
-        members == nullptr ? nullptr : members->if_contains(json::string_view(inner.data(), inner.size()));
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+    const auto* value = members == nullptr
+                            ? nullptr
+                            : members->if_contains(json::string_view(inner.data(), inner.size()));
+    return value != nullptr && value->is_string() ? std::string(value->get_string())
+                                                  : std::string();
 }
 
 }  // namespace
@@ -243,8 +245,9 @@ awaitable<result<std::string>> client::list(
     }
 }
 
-awaitable<result<json::value>>
-client::create(const resource_type& type, std::string ns, json::value object, write_options options) {
+awaitable<result<json::value>> client::create(
+    const resource_type& type, std::string ns, json::value object, write_options options
+) {
     const auto self = impl_;
     const auto target = collection_path(type, ns) + write_query(options).text();
     impl::call request{"POST", target, json_type, json::serialize(object), false};

@@ -11,6 +11,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -296,7 +297,9 @@ credentials::credentials(
 
 credentials::~credentials() {
     impl_->closed = true;
-    impl_->cancel.emit(asio::cancellation_type::all);
+    if (!impl_->plugin.running) return;
+    // Within the loop's run: elsewhere the signal is passed on later, and must live until then.
+    asio::dispatch(impl_->io, [self = impl_] { self->cancel.emit(asio::cancellation_type::all); });
 }
 
 asio::awaitable<result<credential>> credentials::current() {

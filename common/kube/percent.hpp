@@ -7,8 +7,9 @@
 namespace pgw::kube {
 
 /// Everything but what is unreserved, and what `also_plain` names, is encoded.
-inline void
-append_encoded(std::string& out, std::string_view text, std::string_view also_plain = {}) {
+inline void append_encoded(
+    std::string& out, std::string_view text, std::string_view also_plain = {}
+) {
     constexpr std::string_view digits = "0123456789ABCDEF";
     constexpr std::string_view plain =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";

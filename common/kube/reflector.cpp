@@ -6,6 +6,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -64,7 +65,7 @@ struct reflector::impl : std::enable_shared_from_this<impl> {
 };
 
 void reflector::impl::start() {
-    if (std::exchange(started, true)) return;
+    if (stopped || std::exchange(started, true)) return;
     asio::co_spawn(
         io,
         run(shared_from_this()),
@@ -80,8 +81,11 @@ void reflector::impl::start() {
 }
 
 void reflector::impl::stop() {
-    if (std::exchange(stopped, true)) return;
-    cancel.emit(asio::cancellation_type::all);
+    if (std::exchange(stopped, true) || !started) return;
+    // Within the loop's run: elsewhere the signal is passed on later, and must live until then.
+    asio::dispatch(io, [self = shared_from_this()] {
+        self->cancel.emit(asio::cancellation_type::all);
+    });
 }
 
 awaitable<void> reflector::impl::run(std::shared_ptr<impl> self) {

@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <system_error>
 
@@ -71,29 +72,34 @@ bool looks_numeric(std::string text) {
     return parsed.ec != std::errc::invalid_argument && parsed.ptr == rest.data() + rest.size();
 }
 
+template <class Number>
+bool fits(std::string_view text) {
+    Number value{};
+    return std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc{};
+}
+
+// Whether the text is one of the words as YAML 1.1 writes them: no, No or NO, but not nO.
+bool is_written(
+    std::string_view text, const std::string& folded, std::initializer_list<std::string_view> words
+) {
+    if (std::find(words.begin(), words.end(), folded) == words.end()) return false;
+    const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+    const auto capitals = std::count_if(text.begin(), text.end(), is_upper);
+    return capitals == 0 || capitals == static_cast<std::ptrdiff_t>(text.size()) ||
+           (capitals == 1 && is_upper(text.front()));
+}
+
 }  // namespace
 
 plain_type classify_plain(std::string_view text) {
-    for (const std::string_view word : {"true", "True", "TRUE", "false", "False", "FALSE"}) {
-        if (text == word) return plain_type::boolean;
-    }
     const auto folded = lower(text);
-    for (const std::string_view word : {"true", "false", "yes", "no", "on", "off", "y", "n"}) {
-        if (folded == word) return plain_type::unclear;
-    }
+    if (is_written(text, folded, {"true", "false"})) return plain_type::boolean;
+    if (is_written(text, folded, {"yes", "no", "on", "off", "y", "n"})) return plain_type::unclear;
     if (!looks_numeric(folded)) return plain_type::text;
     bool is_whole = false;
     if (!is_json_number(text, is_whole)) return plain_type::unclear;
-    const auto* const end = text.data() + text.size();
-    if (is_whole) {
-        std::int64_t value = 0;
-        return std::from_chars(text.data(), end, value).ec == std::errc{} ? plain_type::integer
-                                                                          : plain_type::unclear;
-    }
-    double value = 0;
-    return std::from_chars(text.data(), end, value).ec == std::errc{} && std::isfinite(value)
-               ? plain_type::number
-               : plain_type::unclear;
+    if (is_whole) return fits<std::int64_t>(text) ? plain_type::integer : plain_type::unclear;
+    return fits<double>(text) ? plain_type::number : plain_type::unclear;
 }
 
 }  // namespace pgw::spec

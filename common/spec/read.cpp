@@ -104,6 +104,11 @@ private:
             return nullptr;
         }
         r_.places[path] = found->value.mark;
+        if (found->value.kind == node::kind_type::null) {
+            if (!belongs) known_.push_back(info.name);
+            refuse_null(r_, found->value, path);
+            return nullptr;
+        }
         if (belongs) return found;
         if constexpr (!std::is_same_v<Only, always>) {
             known_.push_back(info.name);

@@ -34,6 +34,10 @@ bool expect(reading& r, const node& n, const std::string& path, node::kind_type 
     return false;
 }
 
+void refuse_null(reading& r, const node& n, const std::string& path) {
+    r.report(path, "has no value; write one or leave the field out", n.mark);
+}
+
 bool expect_text(reading& r, const node& n, const std::string& path) {
     if (!n.is_scalar()) {
         r.report(path, std::string("must be text, not ") + name_of(n.kind), n.mark);
@@ -99,6 +103,10 @@ void read_value(
     for (const auto& m : n.members) {
         const auto member_path = below(path, m.key);
         r.places[member_path] = m.mark;
+        if (m.value.kind == node::kind_type::null) {
+            refuse_null(r, m.value, member_path);
+            continue;
+        }
         const bool is_number = rule.kind == map_kind::quantities && is_integer(m.value);
         if (!is_number && !expect_text(r, m.value, member_path)) continue;
         if (auto text = check_entry(rule.kind, m.key, m.value.scalar)) {

@@ -32,6 +32,9 @@ struct reading {
 /// Whether the node is of that kind; reports it if not.
 bool expect(reading& r, const node& n, const std::string& path, node::kind_type kind);
 
+/// Reports that a field without a value means nothing.
+void refuse_null(reading& r, const node& n, const std::string& path);
+
 /// Whether the node is text to every YAML reader; reports it if not.
 bool expect_text(reading& r, const node& n, const std::string& path);
 

@@ -200,10 +200,10 @@ std::optional<std::string> check_text(text_kind kind, const std::string& text) {
             if (text.empty() || is_host(text)) return std::nullopt;
             return in_quotes(text) + " is neither a host name nor an IP address";
         case text_kind::topic_template:
-            if (text.size() > max_template) return "is longer than 4096 bytes";
+            if (count_characters(text) > max_template) return "is longer than 4096 characters";
             return error_of(parse_topic_template(text));
         case text_kind::value_template:
-            if (text.size() > max_template) return "is longer than 4096 bytes";
+            if (count_characters(text) > max_template) return "is longer than 4096 characters";
             return error_of(parse_value_template(text));
         case text_kind::image:
             if (text.empty() || is_image(text)) return std::nullopt;

@@ -8,6 +8,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -194,7 +195,10 @@ void event_recorder::impl::stop() {
     queue.clear();
     series_timer.cancel();
     pause.cancel();
+    // Outside the loop the signal reaches the coroutine in a later turn, and has to live until
+    // then.
     cancel.emit(asio::cancellation_type::terminal);
+    asio::post(io, [self = shared_from_this()] {});
 }
 
 event_recorder::event_recorder(

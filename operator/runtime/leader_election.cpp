@@ -158,7 +158,9 @@ void leader_election::impl::proceed(std::optional<lease_request> next) {
 
 void leader_election::impl::abandon() {
     if (const auto signal = std::exchange(cancel, nullptr)) {
+        // Outside the loop it reaches the coroutine in a later turn, and has to live until then.
         signal->emit(asio::cancellation_type::terminal);
+        asio::post(io, [signal] {});
     }
 }
 

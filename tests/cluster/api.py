@@ -79,8 +79,8 @@ class Client:
         return connection
 
     def request(self, method, path, body=None, content_type="application/json"):
-        """(code, JSON value or text)."""
-        data = None if body is None else json.dumps(body).encode()
+        """(code, JSON value or text). A body of bytes is sent as it is."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         headers = {**self.headers, "Content-Type": content_type} if data is not None else self.headers
         while True:
             connection = getattr(self.local, "connection", None)

@@ -6,6 +6,7 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.fake_kubelet import Behaviour, FakeKubelet
 from tests.cluster.mounts import hash_of
 from tests.cluster.processes import Process
+from tests.cluster.real_worker import RealWorker
 from tests.cluster.stub_worker import StubWorker
 from tests.wire import harness as wire
 from tests.wire.harness import BIN, ROOT, free_port
@@ -21,5 +22,5 @@ def eventually(condition, what, seconds=30):
 
 __all__ = [
     *("APPLY", "JSON_PATCH", "MERGE", "STRATEGIC", "ApiError", "AuditLog", "BIN", "Behaviour", "Client", "ControlPlane"),
-    *("FakeKubelet", "Process", "ROOT", "StubWorker", "TestCase", "Watch", "eventually", "free_port", "good", "hash_of", "wire"),
+    *("FakeKubelet", "Process", "ROOT", "RealWorker", "StubWorker", "TestCase", "Watch", "eventually", "free_port", "good", "hash_of", "wire"),
 ]

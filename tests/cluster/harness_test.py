@@ -5,6 +5,8 @@ import urllib.request
 
 from tests.cluster import harness
 from tests.cluster.harness import eventually, good
+from tests.wire.harness import Client, free_port, puback, publish
+from tests.wire.harness import manifest as gateway_manifest
 
 CONFIG = "/etc/protocol-gateway/gateway.yaml"
 
@@ -96,7 +98,7 @@ class Harness(harness.TestCase):
 
     def test_readiness_and_the_end_of_a_pod_can_be_chosen(self):
         kubelet.behave("slow:", ready_after=None, drain=None)
-        self.deploy("slow", image="slow:1", grace=1)
+        self.deploy("slow", image="slow:1", grace=4)
         (pod,) = eventually(lambda: kubelet.pods(self.namespace), "the pod")
         eventually(lambda: self.pods()[0]["status"]["phase"] == "Running", "running")
         self.assertEqual(self.ready_replicas("slow"), 0)
@@ -106,7 +108,7 @@ class Harness(harness.TestCase):
         self.assertEqual(self.status_of(pod.ip)["clients"], 17)
         good(self.api.delete("deployments", "slow", self.namespace))
         eventually(lambda: any("deletionTimestamp" in found["metadata"] for found in self.pods()), "a terminating pod")
-        self.assertEqual(self.status_of(pod.ip)["stage"], "Draining")
+        eventually(lambda: self.status_of(pod.ip)["stage"] == "Draining", "the drain")
         eventually(lambda: not self.pods(), "the end of the grace period")
 
     def test_a_crashing_pod_backs_off_and_an_absent_image_waits(self):
@@ -173,3 +175,69 @@ class Harness(harness.TestCase):
                 if found["metadata"].get("name") == "seen":
                     self.assertEqual(kind, "ADDED")
                     watch.stop()
+
+
+class RealWorkers(harness.TestCase):
+    """A node whose pods are gateway-worker processes."""
+
+    def setUp(self):
+        self.api = plane.admin
+        self.namespace = plane.make_namespace("real")
+        self.kubelet = harness.FakeKubelet(plane, "node-2", harness.RealWorker)
+        self.addCleanup(self.api.delete, "namespaces", self.namespace)
+        self.addCleanup(self.api.delete, "nodes", "node-2")
+        self.addCleanup(self.kubelet.stop)
+
+    def deploy(self, document):
+        found = deployment("gateway", replicas=2, grace=20)
+        pod = found["spec"]["template"]["spec"]
+        pod["nodeSelector"] = {"kubernetes.io/hostname": "node-2"}
+        container = pod["containers"][0]
+        container["args"] += ["--bind-any", "--metrics-port", "9091", "--secrets-dir", "/secrets", "--secrets-optional"]
+        container["readinessProbe"] = {"httpGet": {"path": "/readyz", "port": 8081}}
+        container["volumeMounts"].append({"name": "login", "mountPath": "/secrets/login"})
+        pod["volumes"].append({"name": "login", "secret": {"secretName": "login", "optional": True}})
+        good(self.api.create("configmaps", config_map("gateway", json.dumps(document)), self.namespace))
+        good(self.api.create("deployments", found, self.namespace))
+
+    def status(self, pod):
+        with urllib.request.urlopen(f"http://{pod.ip}:8081/status", timeout=5) as answer:
+            return json.load(answer)
+
+    def test_pods_serve_follow_their_mounts_and_drain(self):
+        document = gateway_manifest(1883, 9090)
+        sasl = {"mechanism": "Plain", "secretRef": {"name": "login"}}
+        away = {"name": "away", "type": "Generic", "endpoints": [f"amqp://127.0.0.1:{free_port()}"], "sasl": sasl}
+        document["spec"]["upstreams"].append(away)
+        self.deploy(document)
+        eventually(lambda: len(self.kubelet.pods()) == 2, "two pods")
+        pods = self.kubelet.pods()
+        eventually(lambda: all(self.answers(pod) for pod in pods), "the workers")
+        self.assertEqual({one["key"] for one in self.status(pods[0])["missing"]}, {"username", "password"})
+        for pod in pods:  # Each on its own address, with the port of the manifest.
+            with Client(1883, address=pod.ip) as client:
+                client.send(publish("t", b"x", qos=1, packet_id=1))
+                client.expect(puback(1))
+        secret = {"metadata": {"name": "login"}, "stringData": {"username": "me", "password": "x"}}
+        good(self.api.create("secrets", secret, self.namespace))
+        eventually(lambda: not self.status(pods[0])["missing"], "the mounted secret")
+
+        document["spec"]["logging"] = {"level": "Debug"}
+        text = json.dumps(document)
+        good(self.api.patch("configmaps", "gateway", {"data": {"gateway.yaml": text}}, self.namespace))
+        expected = harness.hash_of(text.encode())
+        eventually(lambda: all(self.status(pod)["configHash"] == expected for pod in pods), "the new configuration")
+        eventually(
+            lambda: self.api.get("deployments", "gateway", self.namespace)[1]["status"].get("readyReplicas") == 2, "readiness", 60
+        )
+        self.assertEqual([pod.restarts for pod in pods], [0, 0])
+        with Client(1883, 5, address=pods[0].ip) as client:
+            good(self.api.delete("deployments", "gateway", self.namespace))
+            self.assertEqual([(first, body[:1]) for first, body in client.expect_closed(30)], [(0xE0, b"\x8b")])
+        eventually(lambda: not self.kubelet.pods(), "the end of the pods")
+
+    def answers(self, pod):
+        try:
+            return self.status(pod)["stage"]
+        except OSError:
+            return False

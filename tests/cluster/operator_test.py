@@ -240,14 +240,14 @@ class Changes(OperatorCase):
         self.create()
         self.wait()
         before = self.pod_identities()
-        # A template that only the worker's own reader understands.
-        self.edit({"spec": {"routes": {"publish": [{"name": "all", "match": {"topic": "{a}{b}"}, "to": {"upstream": "bus", "address": "x"}}]}}})
+        # A port that the pods need for themselves: the schema allows it.
+        self.edit({"spec": {"listeners": [{"name": "mqtt", "type": "MQTT", "port": 8081}]}})
         self.wait("ConfigurationValid", "False", reason="SpecInvalid")
-        self.assertIn("spec.routes.publish[0].match.topic", self.condition("ConfigurationValid")["message"])
+        self.assertIn("spec.listeners[0].port", self.condition("ConfigurationValid")["message"])
         self.assertEqual(self.condition("Available")["status"], "True")
         self.assertEqual(self.pod_identities(), before)
         eventually(lambda: self.events("ConfigurationValidFalse"), "the Event")
-        self.edit({"spec": {"routes": gateway()["spec"]["routes"]}})
+        self.edit({"spec": {"listeners": gateway()["spec"]["listeners"]}})
         self.wait()
         self.assertEqual(self.pod_identities(), before)
 
@@ -286,6 +286,10 @@ class Changes(OperatorCase):
         self.edit({"spec": {"autoscaling": None, "networkPolicy": None}})
         gone = lambda kind: self.api.get(kind, "plant", self.namespace)[0] == 404
         eventually(lambda: gone("horizontalpodautoscalers") and gone("networkpolicies"), "both gone")
+        good(self.api.create("serviceaccounts", {"metadata": {"name": "mine"}}, self.namespace))
+        self.edit({"spec": {"serviceAccount": {"name": "mine"}}})
+        eventually(lambda: gone("serviceaccounts"), "our account gone")
+        self.wait()
 
 
 class Scaling(OperatorCase):
@@ -369,7 +373,9 @@ class Permissions(OperatorCase):
 
     def _in_ending_namespace(self, entry):
         # Creating in a namespace that is being deleted is forbidden to everybody.
-        return entry["code"] == 403 and entry["verb"] in ("create", "patch") and self.api.get("namespaces", entry["namespace"])[0] == 404
+        code, found = self.api.get("namespaces", entry["namespace"])
+        ends = code == 404 or "deletionTimestamp" in found["metadata"]
+        return ends and entry["code"] == 403 and entry["verb"] in ("create", "patch")
 
     def _excused(self, group, resource, verb):
         # Asked by an admission plug-in, which the log does not show; PodMonitors are not a part of Kubernetes.

@@ -143,14 +143,16 @@ struct application::impl {
     void supervise(base::time_point now) {
         if (now >= next_secrets_check) look_at_secrets(now);
         if (now >= next_config_check) look_at_config(now);
-        const bool may_start = upstreams_ready() || now - started >= upstream_patience;
-        if (!ready && !draining && may_start && listeners.closed() == nullptr) {
-            ready = true;
-            log.info(
-                "ready", {{"upstreams", upstreams_ready() ? "reachable" : "not reachable yet"}}
-            );
-        }
+        if (!ready && !draining) look_at_readiness(now);
         if (draining) advance_drain(now);
+    }
+
+    void look_at_readiness(base::time_point now) {
+        if (listeners.closed() != nullptr) return;
+        const bool reachable = upstreams_ready();
+        if (!reachable && now - started < upstream_patience) return;
+        ready = true;
+        log.info("ready", {{"upstreams", reachable ? "reachable" : "not reachable yet"}});
     }
 
     void look_at_secrets(base::time_point now) {

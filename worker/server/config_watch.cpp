@@ -3,7 +3,6 @@
 
 #include "common/spec/differences.hpp"
 #include "common/spec/read.hpp"
-#include "worker/server/manifest_file.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -39,16 +38,16 @@ config_watch::config_watch(
 bool config_watch::check() {
     if (path_.empty()) return false;
     // Taken before the content is read: a file that changes meanwhile differs at the next look.
-    auto identity = file_identity(path_);
-    if (identity == identity_ && !identity.empty()) return false;
+    const auto identity = identify(path_);
+    if (identity == identity_ && identity.inode != 0) return false;
     std::string text;
     if (!read_manifest_file(path_, text)) {
-        identity_.clear();
+        identity_ = {};
         seen_hash_.clear();
         refuse("cannot be read: " + std::string(std::strerror(errno)));
         return false;
     }
-    identity_ = std::move(identity);
+    identity_ = identity;
     auto hash = manifest_hash(text);
     if (hash == seen_hash_) return false;
     seen_hash_ = hash;

@@ -4,6 +4,7 @@
 
 #include "common/base/log.hpp"
 #include "common/spec/gateway.hpp"
+#include "worker/server/manifest_file.hpp"
 
 #include <string>
 
@@ -38,7 +39,7 @@ private:
     base::logger log_;
     std::string hash_;
     std::string seen_hash_;  ///< Of the text that was looked at last.
-    std::string identity_;
+    file_identity identity_;
     std::string problem_;
 };
 

@@ -36,19 +36,16 @@ std::string manifest_hash(std::string_view text) {
     return out;
 }
 
-std::string file_identity(const std::string& path) {
+file_identity identify(const std::string& path) noexcept {
     struct stat status{};
     if (::stat(path.c_str(), &status) != 0) return {};
-    std::string identity;
-    for (const auto part :
-         {static_cast<long long>(status.st_dev),
-          static_cast<long long>(status.st_ino),
-          static_cast<long long>(status.st_size),
-          static_cast<long long>(status.st_mtim.tv_sec),
-          static_cast<long long>(status.st_mtim.tv_nsec)}) {
-        identity += std::to_string(part) + ' ';
-    }
-    return identity;
+    return {
+        status.st_dev,
+        status.st_ino,
+        static_cast<std::uint64_t>(status.st_size),
+        status.st_mtim.tv_sec,
+        status.st_mtim.tv_nsec
+    };
 }
 
 }  // namespace pgw::server

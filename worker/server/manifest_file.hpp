@@ -1,6 +1,7 @@
 // The manifest as a file: reading it, and noticing that it is another one.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -13,8 +14,17 @@ bool read_manifest_file(const std::string& path, std::string& text);
 /// XXH64, seed 0, as 16 lower-case hexadecimal digits: how /status names a configuration.
 std::string manifest_hash(std::string_view text);
 
-/// What tells whether a path names another file than before, or one with other content: device,
-/// inode, size, modification time. Empty when there is none.
-std::string file_identity(const std::string& path);
+/// What tells whether a path names another file than before, or one with other content.
+struct file_identity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;  ///< 0: there is no file.
+    std::uint64_t size = 0;
+    std::int64_t seconds = 0;  ///< Of the last modification.
+    std::int64_t nanoseconds = 0;
+
+    bool operator==(const file_identity&) const = default;
+};
+
+file_identity identify(const std::string& path) noexcept;
 
 }  // namespace pgw::server

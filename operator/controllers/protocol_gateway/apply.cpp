@@ -18,7 +18,13 @@ ensure_result conflict_with(child_kind kind, const std::string& name) {
     };
 }
 
+// A body that does not fit the schema is a 500 to server-side apply, in these words.
+bool is_misfit(const kube::error& error) {
+    return error.message.starts_with("failed to create typed patch object");
+}
+
 ensure_result failure(const kube::error& error) {
+    if (is_misfit(error)) return {ensured::rejected, error.message};
     switch (error.kind) {
         case kube::error_kind::namespace_ends:
             return {ensured::ending, {}};
@@ -65,10 +71,10 @@ kube::awaitable<ensure_result> applier::ensure(
     if (held == nullptr || held->intent == intent) {
         auto found = co_await client_.get(type_of(kind), owner.ns, name);
         if (found) {
-            const auto& live = found->as_object();
-            const auto* stored = cache_.store_child(key, kind, live);
-            const auto parsed = stored != nullptr ? std::optional(*stored) : std::nullopt;
+            // Somebody else's object is not kept: no watch of ours would tell of its end.
+            const auto parsed = parse_child(kind, found->as_object());
             if (!parsed || parsed->owner_uid != owner.uid) co_return conflict_with(kind, name);
+            cache_.store_child(key, kind, found->as_object());
             if (parsed->intent == intent && resources::contains(*found, desired)) {
                 verify(key, kind, name, std::move(inputs));
                 co_return ensure_result{};
@@ -99,8 +105,19 @@ kube::awaitable<ensure_result> applier::write(
     options.field_manager = resources::field_manager;
     options.strict = true;
     ++writes_;
-    auto applied =
-        co_await client_.apply(type_of(kind), owner.ns, name, std::move(desired), options);
+    auto applied = co_await client_.apply(type_of(kind), owner.ns, name, desired, options);
+    if (!applied && applied.error().kind == kube::error_kind::invalid && !uid.empty() &&
+        kind != child_kind::deployment && desired.contains("spec")) {
+        // Items of a list that somebody else has put beside ours may contradict them, and an apply
+        // leaves them: a merge patch replaces whole lists.
+        json::object patch{{"metadata", {{"uid", uid}}}, {"spec", desired.at("spec")}};
+        auto patched = co_await client_.patch(
+            type_of(kind), owner.ns, name, kube::patch_type::merge, std::move(patch), options
+        );
+        if (patched) {
+            applied = co_await client_.apply(type_of(kind), owner.ns, name, desired, options);
+        }
+    }
     if (!applied) co_return failure(applied.error());
     cache_.store_child(owner.key(), kind, applied->as_object());
     verify(owner.key(), kind, name, std::move(inputs));

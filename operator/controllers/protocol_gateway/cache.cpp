@@ -19,10 +19,15 @@ std::string name_of(const json::object& object) {
 std::string key_of(const std::string& ns, std::string_view name) {
     return ns + "/" + std::string(name);
 }
-std::string owner_key(const json::object& object) {
+std::string labelled_key(const json::object& object) {
     return key_of(
         namespace_of(object), text_at(object, {"metadata", "labels", resources::label::gateway})
     );
+}
+// Labels can be edited away, the owner hardly.
+std::string owner_key(const json::object& object) {
+    const auto owner = owning_gateway(object);
+    return owner.empty() ? labelled_key(object) : key_of(namespace_of(object), owner);
 }
 
 template <class T, class Same>

@@ -17,6 +17,8 @@ namespace {
 constexpr base::seconds connections_interval{60};
 /// While something is on its way its end is usually seen by a watch; this is for what is not.
 constexpr base::milliseconds progress_interval{10'000};
+/// Nobody tells when an object of somebody else is gone.
+constexpr base::milliseconds conflict_interval{20'000};
 
 bool is_companion(child_kind kind) {
     return kind != child_kind::deployment && kind != child_kind::revision;
@@ -355,13 +357,18 @@ kube::awaitable<void> reconciler::write_status(run& r) {
         written == connections_written_.end() || r.now - written->second >= connections_interval;
     input.rollout.desired = desired;
     auto next = build_status(input, previous, utc_now_text());
+    if (!input.may_move_connections && connections_moved(input, previous)) {
+        r.connections_wait =
+            std::chrono::ceil<base::milliseconds>(connections_interval - (r.now - written->second));
+    }
     r.moving = input.plan.rolling || !input.rollout.occupied.empty() ||
                input.rollout.shards.size() != desired;
     if (!status_differs(previous, next)) co_return;
 
     const auto changes = transitions(previous, next);
+    const auto connections_before = resources::number_at(previous, {"connections"}, -1);
     const bool moved_connections =
-        resources::number_at(previous, {"connections"}, -1) != next.at("connections").as_int64();
+        connections_before >= 0 && connections_before != next.at("connections").as_int64();
     json::object body{
         {"apiVersion", gateway_type().api_version()},
         {"kind", std::string(gateway_type().kind)},
@@ -442,7 +449,13 @@ kube::awaitable<runtime::reconcile_result> reconciler::reconcile(std::string key
     co_await write_status(r);
     if (!failure.empty()) co_return runtime::retryable_error{failure};
     if (!r.failure.empty()) co_return runtime::retryable_error{r.failure};
-    co_return runtime::requeue_after{r.moving && !r.paused ? progress_interval : options_.resync};
+    if (!r.applied.name_conflicts.empty()) co_return runtime::requeue_after{conflict_interval};
+    // What the API server refuses is not asked of it again before the gateway changes.
+    if (r.moving && !r.paused && r.applied.rejected.empty()) {
+        co_return runtime::requeue_after{progress_interval};
+    }
+    if (r.connections_wait) co_return runtime::requeue_after{*r.connections_wait};
+    co_return runtime::requeue_after{options_.resync};
 }
 
 }  // namespace pgw::controllers

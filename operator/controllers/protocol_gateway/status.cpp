@@ -98,16 +98,10 @@ json::array build_shards(
     return list;
 }
 
-// At most a write a minute, and only for what matters: a tenth, or to or from none.
-std::int64_t build_connections(const status_input& input, const json::object& previous) {
+std::int64_t count_clients(const status_input& input) {
     std::int64_t clients = 0;
     for (const auto& shard : input.rollout.shards) clients += shard.clients;
-    const auto* held = find(previous, {"connections"});
-    if (held == nullptr || !held->is_int64()) return clients;
-    const auto before = held->get_int64();
-    const bool moved = (before == 0) != (clients == 0) ||
-                       std::abs(clients - before) * 10 > std::max<std::int64_t>(before, 1);
-    return moved && input.may_move_connections ? clients : before;
+    return clients;
 }
 
 json::array build_endpoints(const status_input& input) {
@@ -164,6 +158,9 @@ json::object build_status(
     const auto desired = input.rollout.desired;
     const auto ready =
         std::count_if(shards.begin(), shards.end(), [](const auto& s) { return s.available; });
+    const bool may_move = input.may_move_connections && connections_moved(input, previous);
+    const auto connections =
+        may_move ? count_clients(input) : number_at(previous, {"connections"}, 0);
     json::object worker{{"image", input.target_image}};
     if (const auto version = running_version(input.entry); !version.empty()) {
         worker["version"] = version;
@@ -179,11 +176,20 @@ json::object build_status(
         {"currentRevision", current_revision(input, previous)},
         {"updateRevision", input.target},
         {"worker", std::move(worker)},
-        {"connections", build_connections(input, previous)},
+        {"connections", connections},
         {"endpoints", build_endpoints(input)},
         {"shards", build_shards(input, previous, now_text)},
         {"conditions", build_conditions(input, desired, previous, now_text)},
     };
+}
+
+bool connections_moved(const status_input& input, const json::object& previous) {
+    const auto clients = count_clients(input);
+    const auto before = number_at(previous, {"connections"}, -1);
+    if (before < 0) return true;
+    if (!all_asked(input.entry)) return false;
+    return (before == 0) != (clients == 0) ||
+           std::abs(clients - before) * 10 > std::max<std::int64_t>(before, 1);
 }
 
 bool status_differs(const json::object& previous, const json::object& next) {

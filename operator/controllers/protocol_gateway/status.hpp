@@ -49,6 +49,10 @@ json::object build_status(
     const status_input& input, const json::object& previous, const std::string& now_text
 );
 
+/// Whether the number of connections has moved enough to be written: by a tenth, or to or from
+/// none.
+bool connections_moved(const status_input& input, const json::object& previous);
+
 /// Whether writing `next` over `previous` would change anything.
 bool status_differs(const json::object& previous, const json::object& next);
 

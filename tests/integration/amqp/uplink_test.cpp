@@ -192,7 +192,7 @@ TEST_F(uplink_test, plain_credentials_are_checked) {
     amqp_peer peer(options);
     auto settings = settings_for({peer.port()});
     settings.upstream.sasl.mechanism = spec::sasl_mechanism::plain;
-    const auto secrets = std::make_shared<upstream_secrets>();
+    const auto secrets = std::make_shared<amqp::upstream_secrets>();
     secrets->set({"gateway", "secret", {}});
     settings.secrets = secrets;
     start(settings);
@@ -215,7 +215,7 @@ TEST_F(uplink_test, nothing_is_tried_until_the_credentials_are_there) {
     amqp_peer peer(options);
     auto settings = settings_for({peer.port()});
     settings.upstream.sasl.mechanism = spec::sasl_mechanism::plain;
-    const auto secrets = std::make_shared<upstream_secrets>();
+    const auto secrets = std::make_shared<amqp::upstream_secrets>();
     secrets->set({{}, {}, "no password yet"});
     settings.secrets = secrets;
     start(settings);
@@ -235,7 +235,7 @@ TEST_F(uplink_test, the_next_attempt_takes_the_new_password) {
     amqp_peer peer(options);
     auto settings = settings_for({peer.port()});
     settings.upstream.sasl.mechanism = spec::sasl_mechanism::plain;
-    const auto secrets = std::make_shared<upstream_secrets>();
+    const auto secrets = std::make_shared<amqp::upstream_secrets>();
     secrets->set({"gateway", "old", {}});
     settings.secrets = secrets;
     start(settings);

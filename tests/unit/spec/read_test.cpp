@@ -249,7 +249,7 @@ constexpr fault shape_faults[] = {
      "spec.limits: must be an object, not a scalar"},
     {"null_is_not_an_object",
      [] { return with(&manifest::more, "  limits:\n"); },
-     "spec.limits: must be an object, not empty"},
+     "spec.limits: has no value; write one or leave the field out"},
     {"list_expected",
      [] { return with(&manifest::authentication, "{name: a, type: Anonymous}"); },
      "spec.authentication: must be a list, not an object"},
