@@ -258,11 +258,7 @@ awaitable<result<json::value>> client::create(
 }
 
 awaitable<result<json::value>> client::replace(
-    resource_type type,
-    std::string ns,
-    std::string name,
-    json::value object,
-    write_options options
+    resource_type type, std::string ns, std::string name, json::value object, write_options options
 ) {
     const auto self = impl_;
     const auto target =
@@ -272,11 +268,7 @@ awaitable<result<json::value>> client::replace(
 }
 
 awaitable<result<json::value>> client::apply(
-    resource_type type,
-    std::string ns,
-    std::string name,
-    json::value object,
-    apply_options options
+    resource_type type, std::string ns, std::string name, json::value object, apply_options options
 ) {
     const auto self = impl_;
     auto q = write_query(options);
