@@ -6,20 +6,21 @@ export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := true
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate test check soak fuzz bench demo
+.PHONY: help build generate test check soak fuzz bench demo chart image cluster cluster-down
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build everything (release, into build/release)
 	@cmake --preset release >/dev/null
 	@cmake --build build/release -j $(JOBS)
 
-generate: ## write crds/ and docs/crd-reference.md from the field tables in common/spec
+generate: ## write crds/, the chart's copy of it and docs/crd-reference.md from the field tables in common/spec
 	@cmake --preset release >/dev/null
 	@cmake --build build/release -j $(JOBS) --target pgw-crd
 	@for file in crd:crds/protocolgateways.yaml reference:docs/crd-reference.md; do \
 	    build/release/bin/pgw-crd "$${file%%:*}" >"$${file#*:}.new" && mv "$${file#*:}.new" "$${file#*:}" || exit 1; done
+	@scripts/check-chart --fix
 
 test: build ## build, then unit, integration and wire tests
 	@ctest --preset release -L 'unit|integration|wire' -j 2
@@ -40,3 +41,16 @@ bench: build ## measure against mosquitto and the floor; writes tests/bench/resu
 
 demo: ## MQTT in, AMQP out, on this machine, in one terminal
 	@scripts/demo
+
+chart: ## check the chart and package it into build/
+	@scripts/check-chart
+	@"$$(tests/cluster/binaries chart)/helm" package charts/protocol-gateway --destination build
+
+image: build ## the images of worker and operator, as archives in build/images (root)
+	@scripts/images
+
+cluster: image ## a Kubernetes cluster of one node on this machine, with the images loaded; prints its kubeconfig (root)
+	@scripts/cluster up
+
+cluster-down: ## end it, and leave nothing of it (root)
+	@scripts/cluster down

@@ -54,18 +54,20 @@ def fetch():
 
 class Artemis:
     """One broker with a durable queue on disk. AMQP on `port`, AMQP over TLS on `tls_port`; SASL PLAIN with
-    USER and PASSWORD; `anonymous` also lets clients in without. `mqtt_port` adds Artemis' own MQTT."""
+    USER and PASSWORD; `anonymous` also lets clients in without. `mqtt_port` adds Artemis' own MQTT. `host` is where it listens, `wrapper` what
+    starts it, such as nsenter."""
 
-    def __init__(self, anonymous=True, mqtt_port=None, java_args="-Xms128M -Xmx512M"):
+    def __init__(self, anonymous=True, mqtt_port=None, java_args="-Xms128M -Xmx512M", host="127.0.0.1", wrapper=()):
         fetch()
         self.folder = tempfile.mkdtemp(prefix="pgw-artemis-")
         self.port, self.tls_port = harness.free_port(), harness.free_port()
         self.mqtt_port = mqtt_port
+        self.host, self.wrapper = host, wrapper
         self.java_args = java_args  # None: the distribution's own.
         self.instance = os.path.join(self.folder, "broker")
         self.process = None
         subprocess.run(
-            [os.path.join(HOME, "bin", "artemis"), "create", self.instance, "--silent", "--host", "127.0.0.1"]
+            [os.path.join(HOME, "bin", "artemis"), "create", self.instance, "--silent", "--host", host]
             + ["--user", USER, "--password", PASSWORD, "--no-autotune", "--nio", "--no-web"]
             + ["--allow-anonymous" if anonymous else "--require-login"],
             check=True,
@@ -91,14 +93,14 @@ class Artemis:
         path = os.path.join(self.instance, "etc", "broker.xml")
         with open(path) as file:
             text = file.read()
-        plain = f"tcp://127.0.0.1:{self.port}?protocols=AMQP;amqpCredits=1000;amqpLowCredits=300;amqpDuplicateDetection=true"
+        plain = f"tcp://{self.host}:{self.port}?protocols=AMQP;amqpCredits=1000;amqpLowCredits=300;amqpDuplicateDetection=true"
         tls = (
-            f"tcp://127.0.0.1:{self.tls_port}?protocols=AMQP;sslEnabled=true;keyStoreType=PKCS12;"
+            f"tcp://{self.host}:{self.tls_port}?protocols=AMQP;sslEnabled=true;keyStoreType=PKCS12;"
             f"keyStorePath={self.keystore};keyStorePassword=changeit"
         )
         acceptors = f'<acceptor name="amqp">{plain}</acceptor><acceptor name="amqps">{tls}</acceptor>'
         if self.mqtt_port:
-            acceptors += f'<acceptor name="mqtt">tcp://127.0.0.1:{self.mqtt_port}?protocols=MQTT</acceptor>'
+            acceptors += f'<acceptor name="mqtt">tcp://{self.host}:{self.mqtt_port}?protocols=MQTT</acceptor>'
         acceptors = f"<acceptors>{acceptors}</acceptors>"
         text = re.sub(r"<acceptors>.*?</acceptors>", lambda _: acceptors, text, flags=re.S)
         queue = f'<address name="{QUEUE}"><anycast><queue name="{QUEUE}"><durable>true</durable></queue></anycast></address>'
@@ -111,7 +113,7 @@ class Artemis:
         with open(os.path.join(self.folder, "log"), "ab") as log:
             # A session of its own: the start script's java must go with it.
             self.process = subprocess.Popen(
-                [os.path.join(self.instance, "bin", "artemis"), "run"],
+                [*self.wrapper, os.path.join(self.instance, "bin", "artemis"), "run"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -127,10 +129,9 @@ class Artemis:
             time.sleep(0.1)
         raise AssertionError(f"Artemis is not up after {seconds} s:\n{self.log()}")
 
-    @staticmethod
-    def _listens(port):
+    def _listens(self, port):
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
+            return probe.connect_ex((self.host, port)) == 0
 
     def log(self):
         with open(os.path.join(self.folder, "log"), errors="replace") as file:
@@ -150,7 +151,7 @@ class Artemis:
 
     @property
     def url(self):
-        return f"amqp://127.0.0.1:{self.port}"
+        return f"amqp://{self.host}:{self.port}"
 
     def __enter__(self):
         return self.start()

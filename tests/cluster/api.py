@@ -61,8 +61,8 @@ def good(answer, what="the API server"):
 class Client:
     """Safe to use from several threads. No answer raises OSError or http.client.HTTPException."""
 
-    def __init__(self, port, ca, certificate=None, token=None, timeout=30, agent="pgw-tests"):
-        self.port, self.timeout = port, timeout
+    def __init__(self, port, ca, certificate=None, token=None, timeout=30, agent="pgw-tests", host="127.0.0.1"):
+        self.host, self.port, self.timeout = host, port, timeout
         self.headers = {"Accept": "application/json", "User-Agent": agent}
         if token:
             self.headers["Authorization"] = f"Bearer {token}"
@@ -73,7 +73,7 @@ class Client:
         self.open = set()  # Every thread's connection, so that close() finds them.
 
     def connect(self, timeout):
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.context)
+        connection = http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=self.context)
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection

@@ -286,6 +286,10 @@ class Changes(OperatorCase):
         self.edit({"spec": {"autoscaling": None, "networkPolicy": None}})
         gone = lambda kind: self.api.get(kind, "plant", self.namespace)[0] == 404
         eventually(lambda: gone("horizontalpodautoscalers") and gone("networkpolicies"), "both gone")
+        good(self.api.create("serviceaccounts", {"metadata": {"name": "mine"}}, self.namespace))
+        self.edit({"spec": {"serviceAccount": {"name": "mine"}}})
+        eventually(lambda: gone("serviceaccounts"), "our account gone")
+        self.wait()
 
 
 class Scaling(OperatorCase):

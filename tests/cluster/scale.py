@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Many gateways on the real API server, workers answered by stubs: how fast they are made, what the operator needs.
 
 usage: tests/cluster/scale.py [--gateways 1000] [--report FILE]      Prints JSON; exits with 1 when a bound is missed.

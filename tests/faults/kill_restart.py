@@ -63,7 +63,7 @@ class Device:
     def connect(self, now):
         self.socket = socket.socket()
         self.socket.setblocking(False)
-        self.socket.connect_ex(("127.0.0.1", self.run.port))
+        self.socket.connect_ex((self.run.address, self.run.port))
         self.ready, self.input = False, b""
         self.output = harness.connect(f"device-{self.number}")
         self.run.selector.register(self.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self)
@@ -130,14 +130,14 @@ class Device:
 class Load:
     """All devices on one selector."""
 
-    def __init__(self, port, clients, window, messages, seed, log):
-        self.port, self.window, self.each = port, window, messages // clients
+    def __init__(self, port, clients, window, messages, seed, log, address="127.0.0.1", first=0):
+        self.address, self.port, self.window, self.each = address, port, window, messages // clients
         self.random = random.Random(seed)
         self.log = log
         self.selector = selectors.DefaultSelector()
         self.acknowledged = self.resent = 0
         self.watch = lambda: None  # Called after every PUBACK: kills come between two of them.
-        self.devices = [Device(number, self) for number in range(clients)]
+        self.devices = [Device(first + number, self) for number in range(clients)]
 
     def on_puback(self, client, sequence):
         self.log.write(f"{client} {sequence}\n")

@@ -71,10 +71,10 @@ kube::awaitable<ensure_result> applier::ensure(
     if (held == nullptr || held->intent == intent) {
         auto found = co_await client_.get(type_of(kind), owner.ns, name);
         if (found) {
-            const auto& live = found->as_object();
-            const auto* stored = cache_.store_child(key, kind, live);
-            const auto parsed = stored != nullptr ? std::optional(*stored) : std::nullopt;
+            // Somebody else's object is not kept: no watch of ours would tell of its end.
+            const auto parsed = parse_child(kind, found->as_object());
             if (!parsed || parsed->owner_uid != owner.uid) co_return conflict_with(kind, name);
+            cache_.store_child(key, kind, found->as_object());
             if (parsed->intent == intent && resources::contains(*found, desired)) {
                 verify(key, kind, name, std::move(inputs));
                 co_return ensure_result{};

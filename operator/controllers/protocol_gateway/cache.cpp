@@ -19,10 +19,15 @@ std::string name_of(const json::object& object) {
 std::string key_of(const std::string& ns, std::string_view name) {
     return ns + "/" + std::string(name);
 }
-std::string owner_key(const json::object& object) {
+std::string labelled_key(const json::object& object) {
     return key_of(
         namespace_of(object), text_at(object, {"metadata", "labels", resources::label::gateway})
     );
+}
+// Labels can be edited away, the owner hardly.
+std::string owner_key(const json::object& object) {
+    const auto owner = owning_gateway(object);
+    return owner.empty() ? labelled_key(object) : key_of(namespace_of(object), owner);
 }
 
 template <class T, class Same>
@@ -99,9 +104,10 @@ struct cache::sink : kube::reflector_sink {
     // The ids of everything in this sink's collection.
     std::vector<std::string> known() {
         std::vector<std::string> ids;
-        for (auto& [key, entry] : owner.entries_) {
+        for (auto& held : owner.entries_) {
+            const auto& key = held.first;
             if (!ns.empty() && !key.starts_with(ns + "/")) continue;
-            names(entry, [&ids, &key = key](const std::string& name) {
+            names(held.second, [&ids, &key](const std::string& name) {
                 ids.push_back(key + "\n" + name);
             });
         }

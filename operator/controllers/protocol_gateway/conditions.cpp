@@ -2,7 +2,9 @@
 #include "operator/controllers/protocol_gateway/conditions.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
 
 namespace pgw::controllers {
 
@@ -208,23 +210,61 @@ condition ready(const std::vector<condition>& parts) {
     return {"Ready", verdict::yes, "Ready", {}};
 }
 
+std::map<std::string, condition> held_conditions(const gateway_record& record) {
+    std::map<std::string, condition> held;
+    const auto status = json::parse(record.status);
+    const auto* list = resources::find(status.as_object(), {"conditions"});
+    if (list == nullptr || !list->is_array()) return held;
+    for (const auto& item : list->get_array()) {
+        const auto& object = item.as_object();
+        condition c;
+        c.type = resources::text_at(object, {"type"});
+        const auto text = resources::text_at(object, {"status"});
+        c.status = text == "True" ? verdict::yes : text == "False" ? verdict::no : verdict::unknown;
+        c.reason = resources::text_at(object, {"reason"});
+        c.message = resources::text_at(object, {"message"});
+        held.emplace(c.type, std::move(c));
+    }
+    return held;
+}
+
+// What rests on reports stands as it was before while a worker has not been asked yet: after a
+// start of the operator, or of a pod.
+void hold(std::vector<condition>& parts, const std::map<std::string, condition>& previous) {
+    constexpr std::array<std::string_view, 7> of_reports{
+        "Missing",
+        "Resolved",
+        "Unreachable",
+        "Reachable",
+        "WorkerRefuses",
+        "ConfigurationPending",
+        "NotReported"
+    };
+    const auto rests_on_reports = [&](const condition& c) {
+        return std::find(of_reports.begin(), of_reports.end(), c.reason) != of_reports.end();
+    };
+    for (auto& part : parts) {
+        const auto found = previous.find(part.type);
+        if (found == previous.end() || !rests_on_reports(found->second)) continue;
+        const bool is_good = part.reason == "Valid" || part.reason == "Ready";
+        if (is_good || rests_on_reports(part)) part = found->second;
+    }
+}
+
 }  // namespace
 
+bool all_asked(const gateway_entry& entry) {
+    return std::all_of(entry.pods.begin(), entry.pods.end(), [&](const pod& p) {
+        return !p.ready || p.terminating || p.finished || entry.report_of(p.uid) != nullptr;
+    });
+}
+
 std::vector<condition> judge_conditions(const status_input& input, std::uint32_t desired) {
-    condition before{"UpstreamsReachable", verdict::unknown, "NotReported", {}};
-    const auto previous = json::parse(input.entry.record->status);
-    if (const auto* list = resources::find(previous.as_object(), {"conditions"})) {
-        for (const auto& item : list->as_array()) {
-            const auto& held = item.as_object();
-            if (resources::text_at(held, {"type"}) != before.type) continue;
-            const auto status = resources::text_at(held, {"status"});
-            before.status = status == "True"    ? verdict::yes
-                            : status == "False" ? verdict::no
-                                                : verdict::unknown;
-            before.reason = resources::text_at(held, {"reason"});
-            before.message = resources::text_at(held, {"message"});
-        }
-    }
+    const auto previous = held_conditions(*input.entry.record);
+    const auto held = previous.find("UpstreamsReachable");
+    const auto before = held != previous.end()
+                            ? held->second
+                            : condition{"UpstreamsReachable", verdict::unknown, "NotReported", {}};
     std::vector<condition> parts{
         available(input, desired),
         configuration_valid(input),
@@ -234,6 +274,7 @@ std::vector<condition> judge_conditions(const status_input& input, std::uint32_t
         shards_ready(input, desired),
         scaling_conflict(input),
     };
+    if (!all_asked(input.entry)) hold(parts, previous);
     const bool paused = input.entry.record->paused;
     parts.push_back(
         {"Paused",

@@ -26,17 +26,21 @@ constexpr std::array<kube::resource_type, child_kinds> child_types{
     kube::resource_type{"monitoring.coreos.com", "v1", "podmonitors", "PodMonitor"},
 };
 
-std::string controller_uid(const json::object& object) {
+// The owner reference that controls, or nullptr.
+const json::object* controlling_owner(const json::object& object) {
     const auto* owners = find(object, {"metadata", "ownerReferences"});
-    if (owners == nullptr || !owners->is_array()) return {};
+    if (owners == nullptr || !owners->is_array()) return nullptr;
     for (const auto& item : owners->get_array()) {
         const auto* owner = item.if_object();
         const auto* controls = owner == nullptr ? nullptr : owner->if_contains("controller");
-        if (controls != nullptr && controls->is_bool() && controls->get_bool()) {
-            return std::string(text_at(*owner, {"uid"}));
-        }
+        if (controls != nullptr && controls->is_bool() && controls->get_bool()) return owner;
     }
-    return {};
+    return nullptr;
+}
+
+std::string controller_uid(const json::object& object) {
+    const auto* owner = controlling_owner(object);
+    return owner == nullptr ? std::string() : std::string(text_at(*owner, {"uid"}));
 }
 
 // The status of a condition in `status.conditions`.
@@ -125,6 +129,12 @@ std::optional<child> parse_child(child_kind kind, const json::object& object) {
         if (parsed.revision.empty()) return std::nullopt;
     }
     return parsed;
+}
+
+std::string owning_gateway(const json::object& object) {
+    const auto* owner = controlling_owner(object);
+    if (owner == nullptr || text_at(*owner, {"kind"}) != spec::kind_name) return {};
+    return std::string(text_at(*owner, {"name"}));
 }
 
 std::optional<pod> parse_pod(const json::object& object) {

@@ -98,6 +98,9 @@ bool not_older(const std::string& a, const std::string& b) noexcept;
 
 /// nullopt: not one of ours, whatever its label says. Items of lists do not tell their kind.
 std::optional<child> parse_child(child_kind kind, const json::object& object);
+/// The name of the gateway in the controlling owner reference; empty: another kind of owner or
+/// none.
+std::string owning_gateway(const json::object& object);
 std::optional<pod> parse_pod(const json::object& object);
 gateway_record parse_gateway(const json::object& object);
 /// nullopt: it scales something else. `gateway` gets the name of the gateway.

@@ -55,7 +55,7 @@ void reconciler::record(const run& r, bool warning, std::string reason, std::str
     event.reason = std::move(reason);
     event.action = "Reconcile";
     event.note = std::move(note);
-    events_.record(std::move(event));
+    events_.record(event);
 }
 
 void reconciler::note(run& r, const ensure_result& result) {
@@ -123,6 +123,9 @@ void reconciler::observe(run& r) {
         r.rollout.fallback = proved->revision;
     r.plan = plan_rollout(r.rollout);
 }
+
+// Each step is awaited by reconcile, which holds the run.
+// NOLINTBEGIN(cppcoreguidelines-avoid-reference-coroutine-parameters)
 
 kube::awaitable<std::optional<resources::revision>> reconciler::load_revision(
     run& r, std::string hash
@@ -357,7 +360,10 @@ kube::awaitable<void> reconciler::write_status(run& r) {
         written == connections_written_.end() || r.now - written->second >= connections_interval;
     input.rollout.desired = desired;
     auto next = build_status(input, previous, utc_now_text());
-    r.connections_wait = !input.may_move_connections && connections_moved(input, previous);
+    if (!input.may_move_connections && connections_moved(input, previous)) {
+        r.connections_wait =
+            std::chrono::ceil<base::milliseconds>(connections_interval - (r.now - written->second));
+    }
     r.moving = input.plan.rolling || !input.rollout.occupied.empty() ||
                input.rollout.shards.size() != desired;
     if (!status_differs(previous, next)) co_return;
@@ -423,6 +429,8 @@ base::time_point reconciler::last_progress(const run& r, const rollout_input& se
     return held.since;
 }
 
+// NOLINTEND(cppcoreguidelines-avoid-reference-coroutine-parameters)
+
 kube::awaitable<runtime::reconcile_result> reconciler::reconcile(std::string key) {
     const auto* entry = cache_.find(key);
     if (entry == nullptr || !entry->record || entry->record->deleting) {
@@ -451,7 +459,7 @@ kube::awaitable<runtime::reconcile_result> reconciler::reconcile(std::string key
     if (r.moving && !r.paused && r.applied.rejected.empty()) {
         co_return runtime::requeue_after{progress_interval};
     }
-    if (r.connections_wait) co_return runtime::requeue_after{connections_interval};
+    if (r.connections_wait) co_return runtime::requeue_after{*r.connections_wait};
     co_return runtime::requeue_after{options_.resync};
 }
 

@@ -27,7 +27,8 @@ struct reconciler::run {
     bool changed = false;                                  ///< Something was written.
     bool ending = false;                                   ///< The namespace is being deleted.
     bool moving = false;                                   ///< Something is on its way.
-    bool connections_wait = false;  ///< Their number moved within a minute of its last write.
+    /// Until the number of connections, which has moved, may be written again.
+    std::optional<base::milliseconds> connections_wait;
 };
 
 }  // namespace pgw::controllers

@@ -187,6 +187,7 @@ bool connections_moved(const status_input& input, const json::object& previous) 
     const auto clients = count_clients(input);
     const auto before = number_at(previous, {"connections"}, -1);
     if (before < 0) return true;
+    if (!all_asked(input.entry)) return false;
     return (before == 0) != (clients == 0) ||
            std::abs(clients - before) * 10 > std::max<std::int64_t>(before, 1);
 }

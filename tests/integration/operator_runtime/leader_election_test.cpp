@@ -60,7 +60,9 @@ struct leader_election_test : pgw::test::runtime_fixture {
 
 TEST_F(leader_election_test, leads_renews_and_releases) {
     pgw::base::metrics_registry registry;
-    candidate one(*this, "one", quick);
+    leader_election_options patient;
+    patient.retry_period = 50ms;
+    candidate one(*this, "one", patient);
     one.election.register_metrics(registry);
     EXPECT_FALSE(one.election.leading());
     ASSERT_TRUE(run_until([&] { return one.elected == 1; }));
@@ -111,7 +113,7 @@ TEST_F(leader_election_test, a_standby_follows_a_leader_that_is_gone_after_the_d
     one.reset();
     const auto gone = clock::now();
     ASSERT_TRUE(run_until([&] { return two.elected == 1; }));
-    EXPECT_GE(clock::now() - gone, 900ms);
+    EXPECT_GE(clock::now() - gone, 500ms);
 }
 
 TEST_F(leader_election_test, a_leader_that_cannot_renew_has_lost) {

@@ -1,7 +1,7 @@
 // What the controller remembers.
 #include "operator/controllers/protocol_gateway/cache.hpp"
 
-#include "objects.hpp"
+#include "tests/unit/operator/objects.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // Verdicts and the status around them.
 #include "operator/controllers/protocol_gateway/conditions.hpp"
 
-#include "manifests.hpp"
-#include "objects.hpp"
+#include "tests/unit/operator/manifests.hpp"
+#include "tests/unit/operator/objects.hpp"
 
 namespace pgw::controllers {
 namespace {
@@ -123,12 +123,26 @@ TEST_F(conditions_test, an_upstream_that_no_route_uses_does_not_matter) {
 
 TEST_F(conditions_test, a_worker_that_cannot_be_asked_is_unknown_not_wrong) {
     auto in = input();
-    entry_.reports.clear();
+    entry_.reports = {{"pod", std::nullopt, since_}};
     const auto by_type = judged(in);
     EXPECT_EQ(by_type.at("UpstreamsReachable").status, verdict::unknown);
     EXPECT_EQ(by_type.at("ReferencesResolved").status, verdict::unknown);
     EXPECT_EQ(by_type.at("Ready").status, verdict::unknown);
     EXPECT_EQ(by_type.at("Available").status, verdict::yes);
+}
+
+TEST_F(conditions_test, a_worker_that_was_not_asked_yet_changes_nothing) {
+    const auto first = build_status(input(), {}, "2026-01-01T00:00:00Z");
+    entry_.record->status = json::serialize(first);
+    auto in = input();
+    entry_.reports.clear();
+    EXPECT_FALSE(status_differs(first, build_status(in, first, "2026-01-02T00:00:00Z")));
+    // Neither does it make good what was said before.
+    report_.missing = {{"spec.x", "y"}};
+    const auto bad = build_status(input(), first, "2026-01-02T00:00:00Z");
+    entry_.record->status = json::serialize(bad);
+    entry_.reports.clear();
+    EXPECT_FALSE(status_differs(bad, build_status(in, bad, "2026-01-03T00:00:00Z")));
 }
 
 TEST_F(conditions_test, a_live_change_is_done_when_the_worker_has_applied_it) {

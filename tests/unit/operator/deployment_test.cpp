@@ -1,9 +1,9 @@
 // Pods and Deployments.
 #include "operator/resources/deployment.hpp"
 
-#include "manifests.hpp"
 #include "operator/resources/companions.hpp"
 #include "operator/resources/pod_template.hpp"
+#include "tests/unit/operator/manifests.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // What a revision depends on, and what it does not.
 #include "operator/resources/revision.hpp"
 
-#include "manifests.hpp"
+#include "tests/unit/operator/manifests.hpp"
 
 namespace pgw::resources {
 namespace {
