@@ -12,6 +12,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr int max_template = 4096;
+constexpr int max_topic_template = 1024;
 constexpr int max_number = 32;
 constexpr int max_address = 45;
 
@@ -148,7 +149,7 @@ json::object schema_of(const text_rule& rule) {
                 "is neither a host name nor an IP address"
             );
         case text_kind::topic_template:
-            return text_schema(topic_template_pattern(), 1, max_template);
+            return text_schema(topic_template_pattern(), 1, max_topic_template);
         case text_kind::value_template:
             return text_schema(value_template_pattern(), 0, max_template);
         case text_kind::image:

@@ -16,6 +16,7 @@ namespace pgw::spec {
 namespace {
 
 constexpr std::size_t max_template = 4096;
+constexpr std::size_t max_topic_template = 1024;
 constexpr std::size_t max_annotation = 4096;
 constexpr std::size_t max_number = 32;  // characters of a duration or size
 
@@ -200,7 +201,8 @@ std::optional<std::string> check_text(text_kind kind, const std::string& text) {
             if (text.empty() || is_host(text)) return std::nullopt;
             return in_quotes(text) + " is neither a host name nor an IP address";
         case text_kind::topic_template:
-            if (count_characters(text) > max_template) return "is longer than 4096 characters";
+            if (count_characters(text) > max_topic_template)
+                return "is longer than 1024 characters";
             return error_of(parse_topic_template(text));
         case text_kind::value_template:
             if (count_characters(text) > max_template) return "is longer than 4096 characters";

@@ -188,6 +188,23 @@ class Verdict(harness.TestCase):
         self.assertEqual(found.get("Established"), "True")
         self.assertNotIn("NonStructuralSchema", {kind for kind, status in found.items() if status == "True"})
 
+    def test_rules_cost_less_than_half_of_what_they_may(self):
+        """As the API server estimates them: it takes the CRD with twice the items and members."""
+
+        def doubled(node):
+            if isinstance(node, list):
+                return [doubled(item) for item in node]
+            if not isinstance(node, dict):
+                return node
+            bounds = ("maxItems", "maxProperties")
+            return {key: 2 * value if key in bounds and isinstance(value, int) else doubled(value) for key, value in node.items()}
+
+        name = crd["metadata"]["name"]
+        stored = good(plane.admin.get("customresourcedefinitions", name))
+        larger = {**doubled(crd), "metadata": {"name": name, "resourceVersion": stored["metadata"]["resourceVersion"]}}
+        code, answer = plane.admin.replace("customresourcedefinitions", name, larger, dryRun="All")
+        self.assertEqual(code, 200, answer.get("message"))
+
     def test_examples_reach_every_field(self):
         """What no example holds is not mutated in depth."""
 
