@@ -76,7 +76,8 @@ TEST(crd, bounds_everything_in_spec) {
     walk({}, schema(), [&](const std::string& path, const json::object& node) {
         if (!path.starts_with("spec")) return;
         const auto* const type = node.if_contains("type");
-        const std::string_view kind = type == nullptr ? "size" : type->get_string();
+        const std::string_view kind =
+            type == nullptr ? "size" : std::string_view(type->get_string());
         if (kind == "array") {
             EXPECT_TRUE(node.contains("maxItems")) << path;
         }
