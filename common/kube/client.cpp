@@ -181,8 +181,10 @@ awaitable<result<json::value>> client::impl::send(call what) {
     }
 }
 
-client::client(asio::io_context& io, client_config config, client_options options, base::logger log)
-    : impl_(std::make_shared<impl>(io, std::move(config), std::move(options), std::move(log))) {}
+client::client(
+    asio::io_context& io, client_config config, client_options options, const base::logger& log
+)
+    : impl_(std::make_shared<impl>(io, std::move(config), std::move(options), log)) {}
 
 client::~client() {
     stop();

@@ -69,7 +69,10 @@ using request_observer = std::function<void(std::string_view method, int code)>;
 class client {
 public:
     client(
-        boost::asio::io_context& io, client_config config, client_options options, base::logger log
+        boost::asio::io_context& io,
+        client_config config,
+        client_options options,
+        const base::logger& log
     );
     ~client();
     client(const client&) = delete;
