@@ -134,6 +134,8 @@ child_failure failure_of(int status) {
 
 }  // namespace
 
+// The io_context outlives what runs on it.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters)
 asio::awaitable<outcome> run_child(asio::io_context& io, child_command command) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) co_return child_failure{describe(errno)};
@@ -151,7 +153,7 @@ asio::awaitable<outcome> run_child(asio::io_context& io, child_command command) 
         output_end->descriptor.cancel();
     });
     std::string output;
-    std::array<char, 16 * 1024> buffer;
+    std::array<char, std::size_t{16} << 10> buffer;
     for (;;) {
         const auto [failed, size] = co_await output_end->descriptor.async_read_some(
             asio::buffer(buffer), asio::as_tuple(asio::use_awaitable)

@@ -23,17 +23,17 @@ namespace asio = boost::asio;
 
 struct reflector::impl : std::enable_shared_from_this<impl> {
     impl(
-        asio::io_context& io_,
-        client& api_,
-        reflector_options options_,
-        reflector_sink& sink_,
-        base::logger log_
+        asio::io_context& context,
+        client& c,
+        reflector_options o,
+        reflector_sink& s,
+        const base::logger& l
     )
-        : io(io_),
-          api(api_),
-          options(std::move(options_)),
-          sink(sink_),
-          log(log_.with({{"resource", options.type.plural}})),
+        : io(context),
+          api(c),
+          options(std::move(o)),
+          sink(s),
+          log(l.with({{"resource", options.type.plural}})),
           machine(options.timing) {}
 
     void start();
