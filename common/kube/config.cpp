@@ -21,8 +21,8 @@ namespace {
 
 using outcome = std::variant<client_config, std::string>;
 
-constexpr std::size_t max_token_bytes = 64 * 1024;
-constexpr std::size_t max_ca_bytes = 1024 * 1024;
+constexpr std::size_t max_token_bytes = std::size_t{64} << 10;
+constexpr std::size_t max_ca_bytes = std::size_t{1} << 20;
 
 std::string absolute(const std::string& path) {
     std::error_code failure;

@@ -28,8 +28,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t max_token_bytes = 64 * 1024;
-constexpr std::size_t max_ca_bytes = 1024 * 1024;
+constexpr std::size_t max_token_bytes = std::size_t{64} << 10;
+constexpr std::size_t max_ca_bytes = std::size_t{1} << 20;
 
 error nothing_to_show(std::string message) {
     error made;
@@ -86,12 +86,12 @@ net::tls_files tls_files_of(const client_config& config) {
 }  // namespace
 
 struct credentials::impl : std::enable_shared_from_this<impl> {
-    impl(asio::io_context& io_, client_config config_, base::logger log_, credential_timing timing_)
-        : io(io_),
-          config(std::move(config_)),
-          timing(timing_),
-          log(std::move(log_)),
-          plugin_done(io_, base::time_point::max()) {
+    impl(asio::io_context& context, client_config c, base::logger l, credential_timing t)
+        : io(context),
+          config(std::move(c)),
+          timing(t),
+          log(std::move(l)),
+          plugin_done(context, base::time_point::max()) {
         if (config.tls) tls = std::make_shared<net::tls_context>(tls_files_of(config));
     }
 
@@ -214,7 +214,7 @@ asio::awaitable<void> credentials::impl::run_plugin(std::shared_ptr<impl> self) 
     command.environment = exec.environment;
     command.environment.emplace_back("KUBERNETES_EXEC_INFO", exec_info(self->config, ca));
     command.deadline = self->timing.plugin;
-    auto ended = co_await run_child(self->io, std::move(command));
+    auto ended = co_await run_child(std::move(command));
 
     const auto now = base::clock::now();
     std::string problem;

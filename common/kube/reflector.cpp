@@ -23,17 +23,17 @@ namespace asio = boost::asio;
 
 struct reflector::impl : std::enable_shared_from_this<impl> {
     impl(
-        asio::io_context& io_,
-        client& api_,
-        reflector_options options_,
-        reflector_sink& sink_,
-        base::logger log_
+        asio::io_context& context,
+        client& from,
+        reflector_options wanted,
+        reflector_sink& to,
+        const base::logger& l
     )
-        : io(io_),
-          api(api_),
-          options(std::move(options_)),
-          sink(sink_),
-          log(log_.with({{"resource", options.type.plural}})),
+        : io(context),
+          api(from),
+          options(std::move(wanted)),
+          sink(to),
+          log(l.with({{"resource", options.type.plural}})),
           machine(options.timing) {}
 
     void start();
@@ -203,7 +203,7 @@ reflector::reflector(
     reflector_sink& sink,
     base::logger log
 )
-    : impl_(std::make_shared<impl>(io, client, std::move(options), sink, std::move(log))) {}
+    : impl_(std::make_shared<impl>(io, client, std::move(options), sink, log)) {}
 
 reflector::~reflector() {
     stop();

@@ -11,7 +11,7 @@ namespace pgw::kube {
 
 namespace {
 
-constexpr std::int64_t longest_retry_after_seconds = 24 * 3600;
+constexpr std::int64_t longest_retry_after_seconds = 86'400;
 
 std::string text_of(const json::object& object, std::string_view key) {
     const auto* value = object.if_contains(key);

@@ -9,7 +9,7 @@
 
 namespace pgw::kube {
 
-inline constexpr std::size_t max_yaml_bytes = 1024 * 1024;
+inline constexpr std::size_t max_yaml_bytes = std::size_t{1} << 20;
 inline constexpr std::size_t max_yaml_depth = 32;
 inline constexpr std::size_t max_yaml_nodes = 50'000;
 
