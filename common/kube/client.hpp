@@ -69,7 +69,10 @@ using request_observer = std::function<void(std::string_view method, int code)>;
 class client {
 public:
     client(
-        boost::asio::io_context& io, client_config config, client_options options, base::logger log
+        boost::asio::io_context& io,
+        client_config config,
+        client_options options,
+        const base::logger& log
     );
     ~client();
     client(const client&) = delete;
@@ -78,22 +81,22 @@ public:
     void observe(request_observer observer);
 
     awaitable<result<json::value>> get(
-        const resource_type& type, std::string ns, std::string name, std::string subresource = {}
+        resource_type type, std::string ns, std::string name, std::string subresource = {}
     );
     /// Calls `on_item` for every object of every page; returns the list's resourceVersion. When the
     /// continue token expires midway the result is `expired`.
     awaitable<result<std::string>> list(
-        const resource_type& type,
+        resource_type type,
         std::string ns,
         list_options options,
         std::function<void(json::object&&)> on_item
     );
     awaitable<result<json::value>> create(
-        const resource_type& type, std::string ns, json::value object, write_options options = {}
+        resource_type type, std::string ns, json::value object, write_options options = {}
     );
     /// PUT. The object holds the resourceVersion that it replaces.
     awaitable<result<json::value>> replace(
-        const resource_type& type,
+        resource_type type,
         std::string ns,
         std::string name,
         json::value object,
@@ -101,14 +104,14 @@ public:
     );
     /// Server-side apply.
     awaitable<result<json::value>> apply(
-        const resource_type& type,
+        resource_type type,
         std::string ns,
         std::string name,
         json::value object,
         apply_options options
     );
     awaitable<result<json::value>> patch(
-        const resource_type& type,
+        resource_type type,
         std::string ns,
         std::string name,
         patch_type how,
@@ -117,7 +120,7 @@ public:
     );
     /// Accepted, not done: the object may live on until finalizers and propagation are through.
     awaitable<result<json::value>> remove(
-        const resource_type& type, std::string ns, std::string name, delete_options options = {}
+        resource_type type, std::string ns, std::string name, delete_options options = {}
     );
     /// A plain GET of any path, such as `/version` or discovery's `/apis/<group>/<version>`.
     awaitable<result<json::value>> get_path(std::string path);
@@ -126,7 +129,7 @@ public:
     /// the stream ends: success for a clean end. `idle` is how long silence may last. Runs on a
     /// connection of its own.
     awaitable<result<void>> watch_stream(
-        const resource_type& type,
+        resource_type type,
         std::string ns,
         std::string query,
         base::milliseconds idle,

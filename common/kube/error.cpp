@@ -12,7 +12,7 @@ namespace pgw::kube {
 namespace {
 
 constexpr std::size_t longest_text = 512;
-constexpr std::int64_t longest_wait_seconds = 24 * 3600;
+constexpr std::int64_t longest_wait_seconds = 86'400;
 
 }  // namespace
 
@@ -23,9 +23,10 @@ error error_from_answer(int code, std::string_view body, std::string_view retry_
     auto e = decode_status(is_object ? parsed.get_object() : json::object(), code);
     if (e.message.empty()) e.message = body.substr(0, longest_text);
     std::int64_t seconds = 0;
-    const auto* const end = retry_after.data() + retry_after.size();
-    const auto read = std::from_chars(retry_after.data(), end, seconds);
-    if (!retry_after.empty() && read.ec == std::errc{} && read.ptr == end && seconds >= 0) {
+    const auto* const begin = retry_after.begin();
+    const auto* const end = retry_after.end();
+    const auto read = std::from_chars(begin, end, seconds);
+    if (begin != end && read.ec == std::errc{} && read.ptr == end && seconds >= 0) {
         e.retry_after = base::seconds{std::min(seconds, longest_wait_seconds)};
     }
     return e;

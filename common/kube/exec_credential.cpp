@@ -29,9 +29,8 @@ std::optional<int> take_number(
 ) {
     if (text.size() < digits) return std::nullopt;
     int number = 0;
-    const char* const begin = text.data();
-    const char* const end = begin + digits;
-    const auto [stop, failure] = std::from_chars(begin, end, number);
+    const auto* const end = text.begin() + digits;
+    const auto [stop, failure] = std::from_chars(text.begin(), end, number);
     if (failure != std::errc() || stop != end || text.front() == '-') return std::nullopt;
     if (number < lowest || number > highest) return std::nullopt;
     text.remove_prefix(digits);

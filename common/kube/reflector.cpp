@@ -24,15 +24,15 @@ namespace asio = boost::asio;
 struct reflector::impl : std::enable_shared_from_this<impl> {
     impl(
         asio::io_context& context,
-        client& from,
-        reflector_options wanted,
-        reflector_sink& to,
+        client& c,
+        reflector_options o,
+        reflector_sink& s,
         const base::logger& l
     )
         : io(context),
-          api(from),
-          options(std::move(wanted)),
-          sink(to),
+          api(c),
+          options(std::move(o)),
+          sink(s),
           log(l.with({{"resource", options.type.plural}})),
           machine(options.timing) {}
 
@@ -203,7 +203,7 @@ reflector::reflector(
     reflector_sink& sink,
     base::logger log
 )
-    : impl_(std::make_shared<impl>(io, client, std::move(options), sink, log)) {}
+    : impl_(std::make_shared<impl>(io, client, std::move(options), sink, std::move(log))) {}
 
 reflector::~reflector() {
     stop();

@@ -21,9 +21,8 @@ bool is_host(std::string_view host, bool bracketed) {
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
     std::uint16_t port = 0;
-    const char* const begin = text.data();
-    const char* const end = begin + text.size();
-    const auto [stop, failure] = std::from_chars(begin, end, port);
+    const auto* const end = text.end();
+    const auto [stop, failure] = std::from_chars(text.begin(), end, port);
     if (failure != std::errc() || stop != end || port == 0) return std::nullopt;
     return port;
 }

@@ -197,6 +197,8 @@ asio::awaitable<bool> http_connection::write(std::string_view bytes) {
     co_return true;
 }
 
+// Its caller waits for it and holds what is referred to.
+// NOLINTBEGIN(cppcoreguidelines-avoid-reference-coroutine-parameters)
 asio::awaitable<http_result> http_connection::exchange(
     const http_request& request,
     base::time_point deadline,
@@ -204,6 +206,7 @@ asio::awaitable<http_result> http_connection::exchange(
     std::size_t max_body,
     const std::function<bool(std::string_view)>& on_data
 ) {
+    // NOLINTEND(cppcoreguidelines-avoid-reference-coroutine-parameters)
     const auto self = shared_from_this();
     http_result result;
     reusable_ = answered_ = sent_ = timed_out_ = false;

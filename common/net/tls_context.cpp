@@ -115,9 +115,8 @@ void use_chain_text(SSL_CTX& context, const std::string& text, const std::string
     const auto bio = reader_of(text);
     const auto leaf = next_certificate(*bio);
     if (!leaf || SSL_CTX_use_certificate(&context, leaf.get()) != 1) fail(what);
-    while (auto issuer = next_certificate(*bio)) {
-        if (SSL_CTX_add0_chain_cert(&context, issuer.get()) != 1) fail(what);
-        static_cast<void>(issuer.release());
+    while (const auto issuer = next_certificate(*bio)) {
+        if (SSL_CTX_add1_chain_cert(&context, issuer.get()) != 1) fail(what);
     }
     expect_end_of_pem(what);
 }

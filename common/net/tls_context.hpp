@@ -24,12 +24,12 @@ struct tls_files {
     std::string certificate;  ///< May be empty for a client.
     std::string key;
     std::string ca;  ///< Empty: for a client the system's trust store.
-    std::string certificate_text;
-    std::string key_text;
-    std::string ca_text;
     /// Of a server. A server that verifies needs `ca`. A client always verifies the server and its
     /// name, unless it is told not to.
     peer_verification verification = peer_verification::none;
+    std::string certificate_text{};
+    std::string key_text{};
+    std::string ca_text{};
     bool trust_any_server = false;  ///< Of a client: verifies nothing.
 };
 

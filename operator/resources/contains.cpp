@@ -86,8 +86,8 @@ constexpr std::array quantity_units{
 
 std::optional<double> parse_quantity(std::string_view text) {
     double number = 0;
-    const auto* const end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, number);
+    const auto* const end = text.end();
+    const auto parsed = std::from_chars(text.begin(), end, number);
     if (parsed.ec != std::errc{}) return std::nullopt;
     const std::string_view suffix(parsed.ptr, static_cast<std::size_t>(end - parsed.ptr));
     for (const auto& unit : quantity_units) {

@@ -127,7 +127,9 @@ std::string text_of(const std::exception_ptr& failure) {
 }  // namespace
 
 struct controller::impl : std::enable_shared_from_this<impl> {
-    impl(asio::io_context& context, controller_options o, reconcile_function f, base::logger l)
+    impl(
+        asio::io_context& context, controller_options o, reconcile_function f, const base::logger& l
+    )
         : io(context),
           options(std::move(o)),
           reconcile(std::move(f)),
@@ -141,7 +143,7 @@ struct controller::impl : std::enable_shared_from_this<impl> {
     void wake();
     void turn();
     void arm();
-    void begin(std::string key);
+    void begin(const std::string& key);
     static asio::awaitable<reconcile_result> run(std::shared_ptr<impl> self, std::string key);
     void end(const std::string& key, const std::exception_ptr& failure, reconcile_result result);
     void on_result(const std::string& key, const reconcile_done& result);
@@ -206,7 +208,7 @@ void controller::impl::arm() {
     });
 }
 
-void controller::impl::begin(std::string key) {
+void controller::impl::begin(const std::string& key) {
     ++active;
     asio::co_spawn(
         io,

@@ -48,7 +48,7 @@ struct leader_election::impl : std::enable_shared_from_this<impl>, kube::reflect
         asio::io_context& context,
         leader_election_options o,
         leader_election_handlers h,
-        base::logger l
+        const base::logger& l
     )
         : client(c),
           io(context),

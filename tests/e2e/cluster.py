@@ -40,6 +40,7 @@ class Cluster:
         self.environment = {**os.environ, "PGW_CLUSTER": name, "PGW_CLUSTER_SUBNET": str(subnet)}
         self.folder, self.network = f"/var/lib/pgw-cluster/{name}", f"pgw-{name}"
         self.address = f"10.99.{subnet}.1"
+        self.namespaces = []
         self.kubeconfig = os.path.join(self.folder, "admin.kubeconfig")
 
     def script(self, *words):
@@ -59,19 +60,24 @@ class Cluster:
                 user = yaml.safe_load(file)["users"][0]["user"]
             certificate = (user["client-certificate"], user["client-key"])
             self.api = Client(6443, os.path.join(self.folder, "pki", "ca.crt"), certificate, host=self.address)
-            self.bin = os.path.dirname(subprocess.run(
-                [os.path.join(ROOT, "tests", "cluster", "binaries"), "node"], capture_output=True, text=True, check=True
-            ).stdout.strip() + "/x")
+            binaries = os.path.join(ROOT, "tests", "cluster", "binaries")
+            self.bin = subprocess.run([binaries, "node"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
             self.helm = Helm(self.kubeconfig, self.folder, OPERATOR_NAMESPACE)
             self.audit = AuditLog(os.path.join(self.folder, "audit.log"))
         except BaseException:
-            self.stop()
+            if self.own:
+                self.script("down")
             raise
         return self
 
     def stop(self):
+        """Ends an own cluster; another one loses what install_chart() and make_namespace() made."""
         if self.own:
-            self.script("down")
+            return self.script("down")
+        for namespace in self.namespaces:
+            self.kubectl("-n", namespace, "delete", "protocolgateways", "--all", "--timeout=60s", check=False)
+        self.helm.run("uninstall", RELEASE, "--wait")
+        self.kubectl("delete", "namespace", "--ignore-not-found", "--timeout=90s", *self.namespaces, check=False)
 
     # --- doing -----------------------------------------------------------------------------------------------------------
 
@@ -102,6 +108,7 @@ class Cluster:
         return self.helm("install", RELEASE, CHART, "--wait", "--timeout", "120s", *set_words(ours), *pull)
 
     def make_namespace(self, name):
+        self.namespaces.append(name)
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         good(self.api.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}))
         eventually(lambda: self.api.get("serviceaccounts", "default", name)[0] == 200, f"namespace {name}", 30)
@@ -178,8 +185,8 @@ def recorded(cluster, label, value):
 
 
 def wait_until(condition, what, seconds, pause=0.5):
-    """For what is slow to ask."""
+    """For what is slow to ask. `what` may be a function that says how things stand in the end."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        assert time.monotonic() < end, f"waited {seconds} s for {what() if callable(what) else what}"
         time.sleep(pause)

@@ -1,6 +1,7 @@
 """A gateway on a real node, from our images, installed by helm, with Artemis as its upstream: what happens to devices and to their
 messages while it is scaled, rolled, killed and drained. One cluster; the cases run in the order of their names."""
 
+import itertools
 import json
 import subprocess
 import time
@@ -16,12 +17,16 @@ from tests.wire.harness import eventually
 GATEWAY = "protocolgateway.dev/gateway"
 NAMESPACE = "plant"
 # CPU requests so small that a test's load is much: the autoscaler counts in parts of them.
-RESOURCES = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
+RESOURCES = {"requests": {"cpu": "40m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
+
+# Every load's devices have numbers of their own: one queue is enough for all.
+numbers = itertools.count(0, 1000)
 
 
 def setUpModule():
-    global cluster, broker
+    global cluster, broker, mark
     cluster = Cluster().start()
+    mark = cluster.audit.mark()
     try:
         broker = Artemis(host=cluster.address, wrapper=cluster.inside()).start()
         cluster.make_namespace(NAMESPACE)
@@ -88,7 +93,7 @@ class Gateway(harness.TestCase):
         return cluster.node_port(NAMESPACE, self.name, 1883)
 
     def load(self, **options):
-        load = BackgroundLoad(cluster.address, self.port(), **options)
+        load = BackgroundLoad(cluster.address, self.port(), first=next(numbers), **options)
         self.loads.append(load)
         load.progress()
         return load
@@ -215,14 +220,14 @@ class Gateway(harness.TestCase):
         load = self.load(clients=40, window=20, pause=0.0)
         shards = lambda: cluster.gateway(NAMESPACE, self.name)["spec"].get("shards", 1)  # noqa: E731
         with recorded(cluster, GATEWAY, self.name) as record:
-            wait_until(lambda: shards() == 3, f"three shards: {self.autoscaler()}", 180, 2)
+            wait_until(lambda: shards() == 3, lambda: f"three shards: {self.autoscaler()}", 180, 2)
             cluster.wait_ready(NAMESPACE, self.name)
             # Devices that come now are spread over all shards.
-            more = self.load(clients=30, window=1, pause=0.2, first=1000)
+            more = self.load(clients=30, window=1, pause=0.5)
             clients = {p["metadata"]["name"]: self.metric(p, "pgw_mqtt_clients") for p in self.pods()}
             self.assertTrue(all(count > 0 for count in clients.values()), f"new shards have clients: {clients}")
             load.finish()
-            wait_until(lambda: shards() == 1, f"one shard: {self.autoscaler()}", 240, 2)
+            wait_until(lambda: shards() == 1, lambda: f"one shard: {self.autoscaler()}", 240, 2)
             wait_until(lambda: len(self.pods()) == 1, "one pod", 90)
         self.assertEqual(set(record.ends.values()), {(0, "Completed")}, record.ends)
         self.nothing_is_lost(load, more)
@@ -264,8 +269,8 @@ class Gateway(harness.TestCase):
         self.nothing_is_lost(load)
 
     def test_z_nobody_was_forbidden_anything(self):
-        refused = [e for e in cluster.audit.entries(user=ACCOUNT) if e["code"] in (401, 403)]
+        refused = [e for e in cluster.audit.entries(mark, user=ACCOUNT) if e["code"] in (401, 403)]
         self.assertEqual(refused, [])
-        workers = [e for e in cluster.audit.entries() if e["user"].startswith(f"system:serviceaccount:{NAMESPACE}:")]
+        workers = [e for e in cluster.audit.entries(mark) if e["user"].startswith(f"system:serviceaccount:{NAMESPACE}:")]
         self.assertEqual(workers, [], "workers do not ask the API server")
-        eventually(lambda: cluster.audit.entries(user=ACCOUNT), "the operator's requests")
+        eventually(lambda: cluster.audit.entries(mark, user=ACCOUNT), "the operator's requests")

@@ -1,4 +1,8 @@
-"""A real Prometheus in the cluster's network, configured as the Prometheus operator would from the chart's monitors and rules."""
+"""A real Prometheus in the cluster's network, configured as the Prometheus operator would from the chart's monitors and rules.
+
+Debian's Prometheus has no service discovery for Kubernetes: what is there to scrape, with the labels that discovery would give it, is
+written for it once.
+"""
 
 import json
 import os
@@ -43,27 +47,57 @@ def clean(label):
     return "".join(c if c.isalnum() else "_" for c in label)
 
 
+def meta(kind, labels):
+    return {f"__meta_kubernetes_{kind}_label_{clean(key)}": value for key, value in labels.items()}
+
+
+def pod_targets(cluster):
+    """As kubernetes_sd_configs with the role `pod`: one target for each port of each container."""
+    for pod in cluster.api.items("pods"):
+        common = {"__meta_kubernetes_namespace": pod["metadata"]["namespace"], "__meta_kubernetes_pod_name": pod["metadata"]["name"]}
+        common |= meta("pod", pod["metadata"].get("labels", {}))
+        for container in pod["spec"]["containers"]:
+            for port in container.get("ports", []) if pod["status"].get("podIP") else []:
+                labels = {**common, "__meta_kubernetes_pod_container_port_name": port.get("name", "")}
+                yield {"targets": [f"{pod['status']['podIP']}:{port['containerPort']}"], "labels": labels}
+
+
+def endpoint_targets(cluster):
+    """As the role `endpointslice` gives them: one target for each port of each address."""
+    services = {(s["metadata"]["namespace"], s["metadata"]["name"]): s for s in cluster.api.items("services")}
+    for part in cluster.api.items("endpointslices"):
+        namespace, name = part["metadata"]["namespace"], part["metadata"]["labels"].get("kubernetes.io/service-name")
+        service = services.get((namespace, name), {"metadata": {}})
+        common = {"__meta_kubernetes_namespace": namespace, **meta("service", service["metadata"].get("labels", {}))}
+        for port in part["ports"]:
+            for endpoint in part["endpoints"]:
+                labels = {**common, "__meta_kubernetes_endpoint_port_name": port.get("name", "")}
+                labels["__meta_kubernetes_pod_name"] = endpoint.get("targetRef", {}).get("name", "")
+                yield {"targets": [f"{address}:{port['port']}" for address in endpoint["addresses"]], "labels": labels}
+
+
 class Prometheus:
     """Use as a context manager."""
 
     def __init__(self, cluster, pod_monitor, service_monitor, rules):
         self.folder = tempfile.mkdtemp(prefix="pgw-prometheus-")
         self.url = f"http://{cluster.address}:{free_port()}"
-        discovery = {"kubeconfig_file": cluster.kubeconfig}
+        jobs = {
+            "workers": (list(pod_targets(cluster)), relabel_pod_monitor(pod_monitor)),
+            "operator": (list(endpoint_targets(cluster)), relabel_service_monitor(service_monitor)),
+        }
         config = {
             "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
             "rule_files": ["rules.yaml"],
             "scrape_configs": [
-                {"job_name": "workers", "kubernetes_sd_configs": [{"role": "pod", **discovery}], "relabel_configs": relabel_pod_monitor(pod_monitor)},
-                {
-                    **{"job_name": "operator", "kubernetes_sd_configs": [{"role": "endpoints", **discovery}]},
-                    "relabel_configs": relabel_service_monitor(service_monitor),
-                },
+                {"job_name": name, "file_sd_configs": [{"files": [f"{name}.json"]}], "relabel_configs": relabelings}
+                for name, (_, relabelings) in jobs.items()
             ],
         }
-        for name, content in (("prometheus.yaml", config), ("rules.yaml", rules)):
+        files = {"prometheus.yaml": config, "rules.yaml": rules, **{f"{name}.json": targets for name, (targets, _) in jobs.items()}}
+        for name, content in files.items():
             with open(os.path.join(self.folder, name), "w") as file:
-                yaml.safe_dump(content, file)
+                (json.dump if name.endswith(".json") else yaml.safe_dump)(content, file)
         command = [
             *(*cluster.inside(), "prometheus", f"--config.file={self.folder}/prometheus.yaml", f"--storage.tsdb.path={self.folder}/data"),
             f"--web.listen-address={self.url.removeprefix('http://')}",

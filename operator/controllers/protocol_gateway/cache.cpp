@@ -104,9 +104,10 @@ struct cache::sink : kube::reflector_sink {
     // The ids of everything in this sink's collection.
     std::vector<std::string> known() {
         std::vector<std::string> ids;
-        for (auto& [key, entry] : owner.entries_) {
+        for (auto& held : owner.entries_) {
+            const auto& key = held.first;
             if (!ns.empty() && !key.starts_with(ns + "/")) continue;
-            names(entry, [&ids, &key = key](const std::string& name) {
+            names(held.second, [&ids, &key](const std::string& name) {
                 ids.push_back(key + "\n" + name);
             });
         }

@@ -32,7 +32,7 @@ bool is_news(const polled* before, const std::optional<worker_report>& now) {
     if (before == nullptr || before->report.has_value() != now.has_value()) return true;
     if (!now) return false;
     auto a = *before->report;
-    auto b = *now;
+    const auto& b = *now;
     const auto moved = a.clients > b.clients ? a.clients - b.clients : b.clients - a.clients;
     if ((a.clients == 0) != (b.clients == 0) || moved * 10 > a.clients) return true;
     a.clients = b.clients;
@@ -108,13 +108,13 @@ void poller::ask_next() {
             --self->asking_;
             if (self->stopped_) return;
             if (failure) self->log_.error("polling a worker failed", {{"pod_ip", asked.ip}});
-            self->on_answer(asked, failure ? std::nullopt : std::move(report));
+            self->on_answer(asked, failure ? std::nullopt : report);
             if (!self->queue_.empty()) self->ask_next();
         }
     );
 }
 
-void poller::on_answer(const target& asked, std::optional<worker_report> report) {
+void poller::on_answer(const target& asked, const std::optional<worker_report>& report) {
     const auto* entry = cache_.find(asked.key);
     if (entry == nullptr) return;
     const auto now = base::clock::now();

@@ -47,7 +47,7 @@ private:
     void wait();
     void collect();
     void ask_next();
-    void on_answer(const target& asked, std::optional<worker_report> report);
+    void on_answer(const target& asked, const std::optional<worker_report>& report);
 
     boost::asio::io_context& io_;
     cache& cache_;

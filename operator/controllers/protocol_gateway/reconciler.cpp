@@ -55,7 +55,7 @@ void reconciler::record(const run& r, bool warning, std::string reason, std::str
     event.reason = std::move(reason);
     event.action = "Reconcile";
     event.note = std::move(note);
-    events_.record(std::move(event));
+    events_.record(event);
 }
 
 void reconciler::note(run& r, const ensure_result& result) {
@@ -123,6 +123,9 @@ void reconciler::observe(run& r) {
         r.rollout.fallback = proved->revision;
     r.plan = plan_rollout(r.rollout);
 }
+
+// Each step is awaited by reconcile, which holds the run.
+// NOLINTBEGIN(cppcoreguidelines-avoid-reference-coroutine-parameters)
 
 kube::awaitable<std::optional<resources::revision>> reconciler::load_revision(
     run& r, std::string hash
@@ -425,6 +428,8 @@ base::time_point reconciler::last_progress(const run& r, const rollout_input& se
     if (held.reached != reached) held = {std::move(reached), r.now};
     return held.since;
 }
+
+// NOLINTEND(cppcoreguidelines-avoid-reference-coroutine-parameters)
 
 kube::awaitable<runtime::reconcile_result> reconciler::reconcile(std::string key) {
     const auto* entry = cache_.find(key);
