@@ -25,7 +25,7 @@ generate: ## write crds/, the chart's copy of it and docs/crd-reference.md from 
 test: build ## build, then unit, integration and wire tests
 	@ctest --preset release -L 'unit|integration|wire' -j 2
 
-check: ## all that CI runs: test, source checks, tidy, sanitizers, fuzz, brokers, short faults
+check: ## all that CI runs: test, source and chart checks, tidy, sanitizers, fuzz, brokers, short faults, clusters
 	@JOBS=$(JOBS) scripts/check
 
 soak: build ## hours: faults at full count, long fuzz, bench

@@ -1,9 +1,9 @@
 // posix_spawn, one pipe, and a process group of its own to kill.
 #include "common/kube/child_process.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -63,7 +63,7 @@ private:
 
 // Shared with the deadline's handler, which may be called after all is over.
 struct read_end {
-    read_end(asio::io_context& io, int fd) : descriptor(io, fd) {}
+    read_end(const asio::any_io_executor& loop, int fd) : descriptor(loop, fd) {}
 
     asio::posix::stream_descriptor descriptor;
     bool late = false;
@@ -134,19 +134,18 @@ child_failure failure_of(int status) {
 
 }  // namespace
 
-// The io_context outlives what runs on it.
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters)
-asio::awaitable<outcome> run_child(asio::io_context& io, child_command command) {
+asio::awaitable<outcome> run_child(child_command command) {
+    const auto loop = co_await asio::this_coro::executor;
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) co_return child_failure{describe(errno)};
-    const auto output_end = std::make_shared<read_end>(io, ends[0]);
+    const auto output_end = std::make_shared<read_end>(loop, ends[0]);
     pid_t pid = 0;
     const int code = spawn(command, ends[1], pid);
     ::close(ends[1]);
     if (code != 0) co_return child_failure{describe(code), code == ENOENT};
     child running(pid);
 
-    asio::steady_timer deadline(io, command.deadline);
+    asio::steady_timer deadline(loop, command.deadline);
     deadline.async_wait([output_end](boost::system::error_code failed) {
         if (failed) return;
         output_end->late = true;
@@ -162,7 +161,7 @@ asio::awaitable<outcome> run_child(asio::io_context& io, child_command command) 
         output.append(buffer.data(), size);
         if (output.size() > command.max_output) co_return child_failure{"writes too much"};
     }
-    asio::steady_timer pause(io);
+    asio::steady_timer pause(loop);
     while (!output_end->late) {
         if (const auto status = running.ended()) {
             if (*status == 0) co_return std::move(output);

@@ -11,10 +11,6 @@
 #include <variant>
 #include <vector>
 
-namespace boost::asio {
-class io_context;
-}
-
 namespace pgw::kube {
 
 struct child_command {
@@ -33,8 +29,6 @@ struct child_failure {
 /// What the program wrote to its standard output when it ended with status 0. It has no input and
 /// our standard error. It is killed, with what it started, when it does not end in time, writes too
 /// much, or the awaiting coroutine is cancelled.
-boost::asio::awaitable<std::variant<std::string, child_failure>> run_child(
-    boost::asio::io_context& io, child_command command
-);
+boost::asio::awaitable<std::variant<std::string, child_failure>> run_child(child_command command);
 
 }  // namespace pgw::kube

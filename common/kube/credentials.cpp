@@ -214,7 +214,7 @@ asio::awaitable<void> credentials::impl::run_plugin(std::shared_ptr<impl> self) 
     command.environment = exec.environment;
     command.environment.emplace_back("KUBERNETES_EXEC_INFO", exec_info(self->config, ca));
     command.deadline = self->timing.plugin;
-    auto ended = co_await run_child(self->io, std::move(command));
+    auto ended = co_await run_child(std::move(command));
 
     const auto now = base::clock::now();
     std::string problem;

@@ -201,9 +201,9 @@ reflector::reflector(
     client& client,
     reflector_options options,
     reflector_sink& sink,
-    base::logger log
+    const base::logger& log
 )
-    : impl_(std::make_shared<impl>(io, client, std::move(options), sink, std::move(log))) {}
+    : impl_(std::make_shared<impl>(io, client, std::move(options), sink, log)) {}
 
 reflector::~reflector() {
     stop();

@@ -43,7 +43,7 @@ public:
         client& client,
         reflector_options options,
         reflector_sink& sink,
-        base::logger log
+        const base::logger& log
     );
     ~reflector();
 

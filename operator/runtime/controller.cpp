@@ -187,7 +187,7 @@ void controller::impl::turn() {
         auto next = queue.take(now);
         if (!next) break;
         metrics.queue_duration.observe(in_seconds(next->waited));
-        begin(std::move(next->key));
+        begin(next->key);
     }
     show();
     arm();
@@ -303,9 +303,12 @@ void controller::impl::stop(std::function<void()> then) {
 }
 
 controller::controller(
-    asio::io_context& io, controller_options options, reconcile_function reconcile, base::logger log
+    asio::io_context& io,
+    controller_options options,
+    reconcile_function reconcile,
+    const base::logger& log
 )
-    : impl_(std::make_shared<impl>(io, std::move(options), std::move(reconcile), std::move(log))) {}
+    : impl_(std::make_shared<impl>(io, std::move(options), std::move(reconcile), log)) {}
 
 controller::~controller() {
     impl_->stop(nullptr);

@@ -54,7 +54,7 @@ public:
         boost::asio::io_context& io,
         controller_options options,
         reconcile_function reconcile,
-        base::logger log
+        const base::logger& log
     );
     ~controller();
 
