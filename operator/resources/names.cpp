@@ -31,8 +31,8 @@ std::string managed_selector() {
 
 std::optional<std::uint32_t> parse_shard(std::string_view text) {
     std::uint32_t index = 0;
-    const auto* const end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, index);
+    const auto* const end = text.end();
+    const auto parsed = std::from_chars(text.begin(), end, index);
     if (parsed.ec != std::errc{} || parsed.ptr != end || index >= max_shards) return std::nullopt;
     return index;
 }

@@ -19,8 +19,9 @@ constexpr const char* secrets_mount = "/etc/protocol-gateway/secrets";
 constexpr const char* worker_container = "worker";
 constexpr base::milliseconds cluster_endpoint_delay{10'000};
 constexpr base::milliseconds grace_reserve{10'000};
-/// Above which a worker is not started more slowly for being slow: 5 minutes.
-constexpr int startup_failures = 150;
+/// A worker that is not up after a minute is started anew. Readiness is not asked here: it may wait
+/// for a Secret, for which a restart does nothing.
+constexpr int startup_failures = 30;
 
 json::object quantities(const spec::gateway& gateway) {
     const auto& resources = gateway.worker.resources;
@@ -44,9 +45,8 @@ json::object http_probe(const char* path, int period, int failures) {
 
 json::array container_ports(const spec::gateway& gateway) {
     json::array ports;
-    const auto add = [&](std::string name, std::uint16_t number) {
-        ports.push_back({{"name", std::move(name)}, {"containerPort", number}, {"protocol", "TCP"}}
-        );
+    const auto add = [&](const std::string& name, std::uint16_t number) {
+        ports.push_back({{"name", name}, {"containerPort", number}, {"protocol", "TCP"}});
     };
     // A port's name has at most 15 characters, a listener's 40: numbers instead of names.
     for (const auto& listener : gateway.listeners) {
@@ -109,7 +109,7 @@ json::object worker(const revision_inputs& inputs, const std::string& hash, json
         {"ports", container_ports(inputs.gateway)},
         {"resources", quantities(inputs.gateway)},
         {"volumeMounts", std::move(mounts)},
-        {"startupProbe", http_probe("/readyz", 2, startup_failures)},
+        {"startupProbe", http_probe("/livez", 2, startup_failures)},
         {"readinessProbe", http_probe("/readyz", 5, 2)},
         {"livenessProbe", http_probe("/livez", 10, 3)},
         {"securityContext",

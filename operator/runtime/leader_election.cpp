@@ -284,11 +284,9 @@ leader_election::leader_election(
     asio::io_context& io,
     leader_election_options options,
     leader_election_handlers handlers,
-    base::logger log
+    const base::logger& log
 )
-    : impl_(std::make_shared<impl>(
-          client, io, std::move(options), std::move(handlers), std::move(log)
-      )) {}
+    : impl_(std::make_shared<impl>(client, io, std::move(options), std::move(handlers), log)) {}
 
 leader_election::~leader_election() {
     impl_->watched.reset();

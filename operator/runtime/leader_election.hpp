@@ -28,7 +28,7 @@ public:
         boost::asio::io_context& io,
         leader_election_options options,
         leader_election_handlers handlers,
-        base::logger log
+        const base::logger& log
     );
     ~leader_election();
 

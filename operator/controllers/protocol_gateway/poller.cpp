@@ -103,7 +103,7 @@ void poller::ask_next() {
         io_,
         ask(std::move(ip), options_.timeout),
         [self = shared_from_this(), asked = std::move(next)](
-            const std::exception_ptr& failure, std::optional<worker_report> report
+            const std::exception_ptr& failure, const std::optional<worker_report>& report
         ) {
             --self->asking_;
             if (self->stopped_) return;
