@@ -2,6 +2,8 @@
 #include "worker/amqp/frame_guard.hpp"
 
 #include <algorithm>
+#include <initializer_list>
+#include <optional>
 
 namespace pgw::amqp {
 
@@ -12,6 +14,7 @@ constexpr std::size_t frame_header = 8;
 constexpr std::size_t transfer_head = frame_header + 1024;
 constexpr std::size_t most_open_deliveries = 4096;
 constexpr int deepest_value = 24;
+constexpr std::string_view miscounted = "performative with a wrong number of fields";
 
 enum performative : std::uint64_t {
     open = 0x10,
@@ -30,6 +33,58 @@ std::uint32_t big_endian(base::bytes_view bytes) noexcept {
 
 bool is_protocol_header(base::bytes_view head) noexcept {
     return base::as_text(head.first(4)) == "AMQP";
+}
+
+// Proton takes a field of another type for one that is missing, and then goes by its default. To
+// see the same, the fields that are looked at here have to be of the very type that is specified.
+
+bool has_code(const value_reader& fields, std::initializer_list<std::uint8_t> codes) noexcept {
+    return !fields.at_end() &&
+           std::ranges::find(codes, std::to_integer<std::uint8_t>(fields.rest().front())) !=
+               codes.end();
+}
+
+bool is_null(const value_reader& fields) noexcept {
+    return fields.at_end() || has_code(fields, {0x40});
+}
+
+// [1.6.5]
+std::optional<std::uint32_t> read_uint(value_reader& fields) noexcept {
+    if (!has_code(fields, {0x43, 0x52, 0x70})) return std::nullopt;
+    const auto value = fields.read_scalar();
+    if (!value) return std::nullopt;
+    return static_cast<std::uint32_t>(value->number);
+}
+
+// [1.6.2]; nullopt for another type, false for none.
+std::optional<bool> read_flag(value_reader& fields) noexcept {
+    if (is_null(fields)) {
+        fields.skip();
+        return false;
+    }
+    if (!has_code(fields, {0x41, 0x42, 0x56})) return std::nullopt;
+    const auto value = fields.read_scalar();
+    if (!value) return std::nullopt;
+    return value->number != 0;
+}
+
+// A settle mode; none is one too. [2.8.2, 2.8.3]
+bool mode_within(value_reader& fields, std::uint64_t last) noexcept {
+    if (is_null(fields)) {
+        fields.skip();
+        return true;
+    }
+    if (!has_code(fields, {0x50})) return false;
+    const auto mode = fields.read_scalar();
+    return mode && mode->number <= last;
+}
+
+bool counts_right(const compound& list) noexcept {
+    value_reader items(list.body);
+    for (std::uint32_t i = 0; i < list.count; ++i) {
+        if (!items.skip()) return false;
+    }
+    return items.at_end();
 }
 
 }  // namespace
@@ -102,21 +157,22 @@ std::string_view frame_guard::check_frame(base::bytes_view frame) {
     value_reader fields(list->body);
     switch (*code) {
         case performative::transfer:
-            return check_transfer(channel, fields);
+            return counts_right(*list) ? check_transfer(channel, fields) : miscounted;
         case performative::attach: {
-            fields.skip();  // name; a link now has this handle whoever had it before
-            const auto handle = fields.read_scalar();
-            if (handle) forget(channel, static_cast<std::uint32_t>(handle->number));
-            fields.skip();  // role
-            const auto sender_mode = fields.read_scalar();
-            const auto receiver_mode = fields.read_scalar();
-            const bool known = (!sender_mode || sender_mode->number <= 2) &&
-                               (!receiver_mode || receiver_mode->number <= 1);
-            return known ? std::string_view() : "unknown settle mode";  // [2.8.2, 2.8.3]
+            if (!counts_right(*list)) return miscounted;
+            if (!has_code(fields, {0xa1, 0xb1})) return "attach without a name";  // [2.7.3]
+            fields.skip();
+            const auto handle = read_uint(fields);
+            if (!handle) return "attach without a handle";
+            forget(channel, *handle);  // a link now has it whoever had it before
+            fields.skip();             // role
+            const bool known = mode_within(fields, 2) && mode_within(fields, 1);
+            return known ? std::string_view() : "unknown settle mode";
         }
         case performative::detach: {
-            const auto handle = fields.read_scalar();
-            if (handle) forget(channel, static_cast<std::uint32_t>(handle->number));
+            const auto handle = read_uint(fields);
+            if (!handle) return "detach without a handle";
+            forget(channel, *handle);
             return {};
         }
         case performative::begin:
@@ -142,18 +198,23 @@ std::string_view frame_guard::check_sasl(std::uint64_t code) {
 std::string_view frame_guard::check_transfer(std::uint16_t channel, value_reader fields) {
     // handle, delivery-id, delivery-tag, message-format, settled, more, rcv-settle-mode, state,
     // resume, aborted [2.7.5]
-    const auto handle = fields.read_scalar();
-    const auto id = fields.read_scalar();
-    const bool has_id = id && id->kind == scalar::type::unsigned_int;
+    const auto handle = read_uint(fields);
+    if (!handle) return "transfer without a handle";
+    const bool has_id = !is_null(fields);
+    if (!has_id) {
+        fields.skip();
+    } else if (!read_uint(fields)) {
+        return "transfer with a malformed delivery-id";
+    }
     for (int i = 0; i < 3; ++i) fields.skip();
-    const auto more = fields.read_scalar();
+    const auto more = read_flag(fields);
     for (int i = 0; i < 3; ++i) fields.skip();
-    const auto aborted = fields.read_scalar();
-    const open_delivery key{channel, handle ? static_cast<std::uint32_t>(handle->number) : 0u};
+    const auto aborted = read_flag(fields);
+    if (!more || !aborted) return "transfer with a malformed flag";
+    const open_delivery key{channel, *handle};
     const auto found = std::ranges::find(open_, key);
     if (found == open_.end() && !has_id) return "transfer without a delivery-id";
-    const bool continues = more && more->kind == scalar::type::boolean && more->number != 0 &&
-                           !(aborted && aborted->number != 0);
+    const bool continues = *more && !*aborted;
     if (!continues && found != open_.end()) {
         open_.erase(found);
     } else if (continues && found == open_.end()) {

@@ -95,6 +95,34 @@ TEST(frame_guard_test, an_attach_with_unknown_settle_modes_is_stopped) {
     EXPECT_FALSE(passes(protocol + with_modes("\x50\x02\x50\x02")));
 }
 
+// Proton would take such a field for missing and act by its default: on handle 0.
+TEST(frame_guard_test, fields_of_another_type_are_stopped) {
+    const auto attach_with = [](const std::string& fields) {
+        return protocol + transfer(0, true, true) + frame(described_list(0x12, fields, 3)) +
+               transfer(0, false, true);
+    };
+    EXPECT_TRUE(passes(attach_with("\xa1\x01n\x52\x01\x42"s)));
+    EXPECT_FALSE(passes(attach_with("\x5e\xfe\x52\x01\x42"s)));
+    EXPECT_FALSE(passes(attach_with("\xa1\x01n\x50\x01\x42"s)));
+    EXPECT_FALSE(passes(attach_with("\xa1\x01n\x74\x43\x42\x50\x02\x42"s)));
+    EXPECT_FALSE(passes(attach_with("\xa1\x01n\x40\x42"s)));
+    EXPECT_FALSE(passes(protocol + frame(described_list(0x16, "\x50\x00\x41"s, 2))));
+    const auto transfer_with = [](const std::string& fields) {
+        return protocol + attach(0) +
+               frame(described_list(0x14, fields, 6) + "\x00\x53\x75\xa0\x01x"s);
+    };
+    EXPECT_TRUE(passes(transfer_with("\x43\x43\xa0\x01t\x43\x42\x56\x01"s)));
+    EXPECT_FALSE(passes(transfer_with("\x50\x00\x43\xa0\x01t\x43\x42\x41"s)));
+    EXPECT_FALSE(passes(transfer_with("\x43\x50\x00\xa0\x01t\x43\x42\x41"s)));
+    EXPECT_FALSE(passes(transfer_with("\x43\x43\xa0\x01t\x43\x42\x50\x00"s)));
+}
+
+TEST(frame_guard_test, a_list_that_counts_wrong_is_stopped) {
+    for (const auto count : {std::uint8_t{2}, std::uint8_t{4}}) {
+        EXPECT_FALSE(passes(protocol + frame(described_list(0x12, "\xa1\x01n\x43\x42"s, count))));
+    }
+}
+
 TEST(frame_guard_test, deep_nesting_is_stopped) {
     EXPECT_FALSE(passes(protocol + frame(std::string(200, '\0'))));
 }
