@@ -50,8 +50,8 @@ json::object conditions() {
         "What holds for the gateway. Ready: the current generation runs on all shards, all are "
         "ready, and every upstream that a route uses is reached. Available: at least one shard "
         "serves. ConfigurationValid, ReferencesResolved, UpstreamsReachable and ShardsReady are "
-        "parts of it. Reconciling, Stalled, ScalingConflict and Paused stand there only while they "
-        "are True.",
+        "parts of it. ScalingConflict and Paused say what keeps the operator from acting. "
+        "Reconciling and Stalled stand there only while they are True.",
         "type",
         32,
         object(

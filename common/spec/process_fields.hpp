@@ -153,19 +153,14 @@ struct schema<drain> {
         view.field(
             field_info{
                 "endpointDelay",
-                "How long a stopping worker keeps accepting, until balancers know that it leaves.",
-                false,
-                field_change::live
+                "How long a stopping worker keeps accepting, until balancers know that it leaves."
             },
             &drain::endpoint_delay,
             time_rule{base::milliseconds{0}, one_hour}
         );
         view.field(
             field_info{
-                "timeout",
-                "How long it then waits for outcomes and disconnects its clients.",
-                false,
-                field_change::live
+                "timeout", "How long it then waits for outcomes and disconnects its clients."
             },
             &drain::timeout,
             time_rule{one_millisecond, one_hour}

@@ -70,12 +70,12 @@ TEST_F(config_watch_test, an_unchanged_file_changes_nothing) {
 
 TEST_F(config_watch_test, live_fields_are_taken_over) {
     auto watch = make();
-    const auto text = manifest("  logging: {level: Debug}\n  drain: {timeout: 77s}\n");
+    const auto text = manifest("  logging: {level: Debug}\n  limits: {maxConnections: 77}\n");
     folder.write("gateway.yaml", text);
     EXPECT_TRUE(watch.check());
     EXPECT_EQ(watch.hash(), manifest_hash(text));
     EXPECT_EQ(watch.applied().logging.level, base::log_level::debug);
-    EXPECT_EQ(watch.applied().drain.timeout, base::seconds(77));
+    EXPECT_EQ(watch.applied().limits.max_connections, 77u);
     EXPECT_FALSE(watch.check()) << "once";
 }
 

@@ -46,13 +46,7 @@ std::vector<std::string> after(const std::function<void(gateway&)>& change) {
 // A field that is marked live needs code in the worker that takes it over.
 TEST(differences, the_live_fields_are_those_that_the_worker_takes_over) {
     EXPECT_THAT(
-        live_fields(),
-        UnorderedElementsAre(
-            "spec.limits.maxConnections",
-            "spec.logging.level",
-            "spec.drain.endpointDelay",
-            "spec.drain.timeout"
-        )
+        live_fields(), UnorderedElementsAre("spec.limits.maxConnections", "spec.logging.level")
     );
 }
 
@@ -60,8 +54,6 @@ TEST(differences, live_fields_may_differ) {
     EXPECT_THAT(after([](gateway&) {}), IsEmpty());
     EXPECT_THAT(after([](gateway& g) { g.logging.level = base::log_level::debug; }), IsEmpty());
     EXPECT_THAT(after([](gateway& g) { g.limits.max_connections = 7; }), IsEmpty());
-    EXPECT_THAT(after([](gateway& g) { g.drain.timeout = base::seconds(7); }), IsEmpty());
-    EXPECT_THAT(after([](gateway& g) { g.drain.endpoint_delay = base::seconds(7); }), IsEmpty());
 }
 
 TEST(differences, fields_of_the_operator_may_differ) {

@@ -56,7 +56,7 @@ TEST(project, roll_class_holds_what_needs_a_new_worker) {
     // As text: the order of the keys is part of the promise.
     EXPECT_EQ(
         json::serialize(roll_class(stored)),
-        R"({"limits":{"maxPacketSize":"1Ki"},)"
+        R"({"drain":{"timeout":"1s"},"limits":{"maxPacketSize":"1Ki"},)"
         R"("listeners":[{"name":"m","port":1883,"type":"MQTT"}],)"
         R"("serviceAccount":{"name":"n"},"threads":2,)"
         R"("upstreams":[{"name":"u","type":"Embedded"}],)"
@@ -70,7 +70,7 @@ TEST(project, live_changes_and_shards_leave_roll_class_alone) {
     auto& spec = changed["spec"].get_object();
     spec["shards"] = 9;
     spec["autoscaling"] = object(R"({"maxShards": 9})");
-    spec["drain"] = object(R"({"endpointDelay": "3s"})");
+    spec["limits"] = object(R"({"maxConnections": 3, "maxPacketSize": "1Ki"})");
     spec["logging"] = object("{}");
     spec["worker"].get_object()["image"] = "y";
     spec["service"].get_object()["type"] = "LoadBalancer";
