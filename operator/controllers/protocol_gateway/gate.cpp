@@ -4,13 +4,26 @@
 #include "common/spec/fields.hpp"
 #include "common/spec/read.hpp"
 
+#include <map>
+
 namespace pgw::controllers {
 
 namespace {
 
 void check_ports(const spec::gateway& gateway, std::vector<std::string>& problems) {
-    const auto check = [&](const std::string& path, std::uint16_t port) {
-        if (port == 0) problems.push_back(path + ": 0 is for tests only; a Service needs a port");
+    std::map<std::uint16_t, std::string> taken;
+    const auto check = [&](const std::string& path, std::uint16_t declared, std::uint16_t port) {
+        if (declared == 0) {
+            problems.push_back(path + ": 0 is for tests only; a Service needs a port");
+            return;
+        }
+        const auto [held, is_new] = taken.try_emplace(port, path);
+        if (!is_new) {
+            problems.push_back(
+                path + ": " + std::to_string(port) + " in the pod, as " + held->second +
+                "; addresses do not tell them apart there"
+            );
+        }
         if (port != resources::port::health && port != resources::port::metrics) return;
         problems.push_back(
             path + ": " + std::to_string(port) +
@@ -20,6 +33,7 @@ void check_ports(const spec::gateway& gateway, std::vector<std::string>& problem
     for (std::size_t i = 0; i < gateway.listeners.size(); ++i) {
         check(
             "spec.listeners[" + std::to_string(i) + "].port",
+            gateway.listeners[i].port,
             resources::container_port(gateway.listeners[i].port)
         );
     }
@@ -27,6 +41,7 @@ void check_ports(const spec::gateway& gateway, std::vector<std::string>& problem
         if (!gateway.upstreams[i].embedded) continue;
         check(
             "spec.upstreams[" + std::to_string(i) + "].embedded.port",
+            gateway.upstreams[i].embedded->port,
             gateway.upstreams[i].embedded->port
         );
     }

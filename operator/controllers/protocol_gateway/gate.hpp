@@ -17,7 +17,8 @@ struct gated {
 };
 
 /// Reads and validates as a worker would, and checks what only a cluster knows: the ports that the
-/// pods need for themselves.
+/// pods need for themselves, and those that meet because a worker in a pod listens on all
+/// addresses.
 gated gate(const gateway_record& record);
 
 }  // namespace pgw::controllers
