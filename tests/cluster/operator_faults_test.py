@@ -155,8 +155,8 @@ class Faults(OperatorCase):
         eventually(lambda: len(self.deployments("g0")) == 2, "work again", 60)
 
     def test_only_the_leader_acts_and_a_standby_takes_over(self):
-        standby = self.start(name="standby")
         eventually(lambda: self.operator.metric("leader_election_master_status") == 1, "a leader")
+        standby = self.start(name="standby")
         self.assertEqual(standby.metric("leader_election_master_status"), 0)
         self.make_several(1)
         self.wait_several(1)

@@ -436,7 +436,12 @@ kube::awaitable<runtime::reconcile_result> reconciler::reconcile(std::string key
     if (entry == nullptr || !entry->record || entry->record->deleting) {
         connections_written_.erase(key);
         progress_.erase(key);
+        if (entry == nullptr || !entry->record) ending_.erase(key);
         co_return runtime::reconcile_done{};
+    }
+    if (const auto ending = ending_.find(key); ending != ending_.end()) {
+        if (ending->second == entry->record->ref.uid) co_return runtime::reconcile_done{};
+        ending_.erase(ending);
     }
     run r;
     r.key = key;
@@ -449,7 +454,10 @@ kube::awaitable<runtime::reconcile_result> reconciler::reconcile(std::string key
         if (r.failure.empty() && !r.ending) co_await apply_shards(r);
         if (r.failure.empty() && !r.ending) co_await prune(r);
     }
-    if (r.ending) co_return runtime::reconcile_done{};
+    if (r.ending) {
+        ending_[r.key] = r.owner.uid;
+        co_return runtime::reconcile_done{};
+    }
     auto failure = std::exchange(r.failure, {});
     co_await write_status(r);
     if (!failure.empty()) co_return runtime::retryable_error{failure};

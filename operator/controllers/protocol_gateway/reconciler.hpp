@@ -72,6 +72,8 @@ private:
         base::time_point since;
     };
     std::unordered_map<std::string, progress> progress_;  ///< Of gateways on their way.
+    /// Uids of gateways whose namespace ends: nothing can be made there any more.
+    std::unordered_map<std::string, std::string> ending_;
 };
 
 }  // namespace pgw::controllers
