@@ -19,6 +19,7 @@ GROUPS = {
     "/apis/coordination.k8s.io/v1": "leases",
     "/apis/events.k8s.io/v1": "events.events.k8s.io",
     "/apis/rbac.authorization.k8s.io/v1": "roles rolebindings clusterroles clusterrolebindings",
+    "/apis/scheduling.k8s.io/v1": "priorityclasses",
     "/apis/apiextensions.k8s.io/v1": "customresourcedefinitions",
     "/apis/apiregistration.k8s.io/v1": "apiservices",
     "/apis/protocolgateway.dev/v1alpha1": "protocolgateways",

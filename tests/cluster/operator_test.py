@@ -1,10 +1,14 @@
 """A gateway's life on a real control plane, under the operator's own RBAC."""
 
+import glob
 import json
+import os
 import time
 
+import yaml
+
 from tests.cluster import harness
-from tests.cluster.harness import eventually, good
+from tests.cluster.harness import ROOT, eventually, good
 from tests.cluster.operator import ACCOUNT, IMAGE, NAMESPACE, Operator, OperatorCase, conditions, gateway, install, operator_entries, operator_writes, rules
 
 
@@ -45,6 +49,36 @@ class Lifecycle(OperatorCase):
             for found in self.api.items(kind, self.namespace, "protocolgateway.dev/gateway=plant"):
                 (owner,) = found["metadata"]["ownerReferences"]
                 self.assertEqual((owner["uid"], owner["controller"], owner["blockOwnerDeletion"]), (uid, True, True))
+
+    def test_every_example_becomes_what_the_documentation_says(self):
+        # What one of them takes for given, as its comment says.
+        good(self.api.create("priorityclasses", {"metadata": {"name": "high"}, "value": 1000}))
+        good(self.api.create("serviceaccounts", {"metadata": {"name": "gateway"}}, self.namespace))
+        for file in sorted(glob.glob(os.path.join(ROOT, "examples", "*.yaml"))):
+            with self.subTest(os.path.basename(file)):
+                self._apply_example(file)
+
+    def _apply_example(self, file):
+        with open(file) as text:
+            name, spec = (lambda d: (d["metadata"]["name"], d["spec"]))(yaml.safe_load(text))
+        code, output = self.plane.kubectl("apply", "-n", self.namespace, "-f", file)
+        self.assertEqual(code, 0, output)
+        self.wait(name=name)
+        shards = spec.get("shards", 1)
+        selector = f"protocolgateway.dev/gateway={name}"
+        named = lambda kind: {o["metadata"]["name"] for o in self.api.items(kind, self.namespace, selector)}
+        self.assertEqual(named("deployments"), {f"{name}-{index}" for index in range(shards)})
+        self.assertEqual(named("services"), {name, f"{name}-metrics", f"{name}-internal"})
+        self.assertEqual(named("serviceaccounts"), set() if "name" in spec.get("serviceAccount", {}) else {name})
+        self.assertEqual(named("poddisruptionbudgets"), {name})
+        self.assertEqual(named("horizontalpodautoscalers"), {name} if "autoscaling" in spec else set())
+        managed = spec.get("networkPolicy", {}).get("type") == "Managed"
+        self.assertEqual(named("networkpolicies"), {name} if managed else set())
+        self.assertEqual(named("configmaps"), {f"{name}-{self.read(name)['status']['currentRevision']}"})
+        ports = good(self.api.get("services", name, self.namespace))["spec"]["ports"]
+        self.assertEqual([p["port"] for p in ports], [listener["port"] for listener in spec["listeners"]])
+        code, output = self.plane.kubectl("delete", "-n", self.namespace, "-f", file)
+        self.assertEqual(code, 0, output)
 
     def test_kubectl_shows_it_well(self):
         self.create()
@@ -144,6 +178,8 @@ class Lifecycle(OperatorCase):
         self.wait()
         good(self.api.delete("namespaces", self.namespace))
         eventually(lambda: self.api.get("namespaces", self.namespace)[0] == 404, "the end of the namespace", 60)
+        refused = [e for e in operator_entries(self.plane, namespace=self.namespace) if e["code"] == 403 and e["resource"] != "events"]
+        self.assertLessEqual(len(refused), 1, "the first refusal says that the namespace ends")
 
 
 class Changes(OperatorCase):
@@ -200,6 +236,7 @@ class Changes(OperatorCase):
         self.kubelet.behave("broken", waiting="ImagePullBackOff")
         self.edit({"spec": {"worker": {"image": "broken:1"}}})
         self.wait("ShardsReady", "False")
+        eventually(lambda: "image broken:1 cannot be pulled" in self.condition("Ready")["message"], "the reason")
         time.sleep(3)
         images = [d["spec"]["template"]["spec"]["containers"][0]["image"] for d in self.deployments().values()]
         self.assertEqual(sorted(images), ["broken:1", IMAGE, IMAGE])
@@ -271,6 +308,12 @@ class Changes(OperatorCase):
         self.kubelet.report = {}
         self.wait("ReferencesResolved")
 
+    def test_a_shard_that_gets_no_pod_says_why(self):
+        self.create(serviceAccount={"name": "absent"})
+        eventually(lambda: 'serviceaccount "absent" not found' in self.condition("Ready")["message"], "the reason")
+        good(self.api.create("serviceaccounts", {"metadata": {"name": "absent"}}, self.namespace))
+        self.wait(seconds=60)
+
     def test_everything_that_can_be_asked_for(self):
         self.create(
             autoscaling={"minShards": 1, "maxShards": 4},
@@ -314,6 +357,14 @@ class Scaling(OperatorCase):
         self.edit({"spec": {"autoscaling": None}})
         self.wait()
         self.assertEqual(len(self.deployments()), 1)
+        # With both removed it is the default, one, and never none.
+        self.edit({"spec": {"autoscaling": {"minShards": 2, "maxShards": 3}}})
+        eventually(lambda: len(self.deployments()) == 2, "the lower bound")
+        self.wait()
+        self.edit({"spec": {"autoscaling": None, "shards": None}})
+        self.assertEqual(self.read()["spec"]["shards"], 1)
+        eventually(lambda: len(self.pods()) == 1, "one", 60)
+        self.wait()
 
     def test_two_autoscalers_are_a_conflict(self):
         self.create(autoscaling={"maxShards": 3})
@@ -351,6 +402,9 @@ class Scaling(OperatorCase):
 class Permissions(OperatorCase):
     def test_z_no_request_was_refused_and_every_verb_was_used(self):
         """Runs last: it judges everything that the other tests made the operator do."""
+        standby = Operator(self.plane, name="standby").start()  # A leader alone needs no watch of its lease.
+        self.addCleanup(standby.stop)
+        eventually(lambda: operator_entries(self.plane, resource="leases", verb="watch"), "the standby's watch")
         entries = operator_entries(self.plane)
         refused = [e for e in entries if e["code"] in (401, 403) and not self._in_ending_namespace(e)]
         self.assertEqual(refused, [])

@@ -132,12 +132,21 @@ std::size_t shards_behind(const status_input& input) {
     ));
 }
 
+std::string first_problem(const std::vector<shard_view>& shards) {
+    for (const auto& shard : shards) {
+        if (shard.problem.empty()) continue;
+        return " Shard " + std::to_string(shard.index) + ": " + shard.problem;
+    }
+    return {};
+}
+
 condition shards_ready(const status_input& input, std::uint32_t desired) {
     const auto& shards = input.rollout.shards;
     const auto ready = static_cast<std::size_t>(
         std::count_if(shards.begin(), shards.end(), [](const auto& s) { return s.available; })
     );
-    auto counted = std::to_string(ready) + " of " + std::to_string(desired) + " shards serve";
+    const auto counted = std::to_string(ready) + " of " + std::to_string(desired) + " shards serve";
+    const auto problem = first_problem(shards);
     if (input.target.empty() && desired > 0) {
         return {"ShardsReady", verdict::no, "NoRevision", "There was never a valid specification."};
     }
@@ -147,11 +156,14 @@ condition shards_ready(const status_input& input, std::uint32_t desired) {
         };
     }
     if (ready < desired || shards.size() != desired || !input.rollout.occupied.empty()) {
-        return {"ShardsReady", verdict::no, "Progressing", counted + "."};
+        return {"ShardsReady", verdict::no, "Progressing", counted + "." + problem};
     }
     if (input.plan.rolling) {
         return {
-            "ShardsReady", verdict::no, "RollingOut", counted + "; a new revision is rolling out."
+            "ShardsReady",
+            verdict::no,
+            "RollingOut",
+            counted + "; a new revision is rolling out." + problem
         };
     }
     if (const auto behind = shards_behind(input); behind > 0) {

@@ -101,6 +101,7 @@ void view_shards(const gateway_entry& entry, base::time_point now, rollout_input
         view.revision = c.shard->revision;
         view.rolled_from = c.shard->rolled_from;
         view.available = c.shard->available;
+        view.problem = c.shard->problem;
         // The Deployment does not count pods that are Terminating: a shard's roll ends when its old
         // pod has drained.
         view.settled = c.shard->settled && live_pods[view.index] <= 1;
@@ -110,6 +111,7 @@ void view_shards(const gateway_entry& entry, base::time_point now, rollout_input
                 view.clients += polled->report->clients;
             }
             if (p.revision == view.revision) view.upstreams = judge(entry, p, now);
+            if (view.problem.empty()) view.problem = p.problem;
         }
         live_pods.erase(view.index);
         input.shards.push_back(std::move(view));

@@ -43,17 +43,53 @@ std::string controller_uid(const json::object& object) {
     return owner == nullptr ? std::string() : std::string(text_at(*owner, {"uid"}));
 }
 
-// The status of a condition in `status.conditions`.
-bool condition_is_true(const json::object& object, std::string_view type) {
+// One of `status.conditions`, or nullptr.
+const json::object* condition_of(const json::object& object, std::string_view type) {
     const auto* conditions = find(object, {"status", "conditions"});
-    if (conditions == nullptr || !conditions->is_array()) return false;
+    if (conditions == nullptr || !conditions->is_array()) return nullptr;
     for (const auto& item : conditions->get_array()) {
         const auto* condition = item.if_object();
-        if (condition != nullptr && text_at(*condition, {"type"}) == type) {
-            return text_at(*condition, {"status"}) == "True";
-        }
+        if (condition != nullptr && text_at(*condition, {"type"}) == type) return condition;
     }
-    return false;
+    return nullptr;
+}
+
+bool condition_is(const json::object& object, std::string_view type, std::string_view status) {
+    const auto* condition = condition_of(object, type);
+    return condition != nullptr && text_at(*condition, {"status"}) == status;
+}
+
+// What keeps a container from running. The words stay the same from one attempt to the next.
+std::string waiting_problem(const json::object& container) {
+    const std::string reason(text_at(container, {"state", "waiting", "reason"}));
+    if (reason.empty() || reason == "ContainerCreating" || reason == "PodInitializing") return {};
+    const std::string image(text_at(container, {"image"}));
+    if (reason == "ErrImagePull" || reason == "ImagePullBackOff") {
+        return "image " + image + " cannot be pulled";
+    }
+    if (reason == "CrashLoopBackOff") {
+        const auto code = number_at(container, {"lastState", "terminated", "exitCode"});
+        const std::string why(text_at(container, {"lastState", "terminated", "reason"}));
+        return "its worker ends again and again, last with exit code " + std::to_string(code) +
+               (why.empty() ? "" : " (" + why + ")");
+    }
+    const std::string message(text_at(container, {"state", "waiting", "message"}));
+    return reason + (message.empty() ? "" : ": " + message);
+}
+
+std::string pod_problem(const json::object& object) {
+    if (condition_is(object, "PodScheduled", "False")) {
+        const auto* scheduled = condition_of(object, "PodScheduled");
+        return "no node takes its pod: " + std::string(text_at(*scheduled, {"message"}));
+    }
+    const auto* containers = find(object, {"status", "containerStatuses"});
+    if (containers == nullptr || !containers->is_array()) return {};
+    for (const auto& item : containers->get_array()) {
+        const auto* container = item.if_object();
+        auto problem = container == nullptr ? std::string() : waiting_problem(*container);
+        if (!problem.empty()) return problem;
+    }
+    return {};
 }
 
 std::optional<shard_state> parse_shard_state(const json::object& object) {
@@ -72,6 +108,9 @@ std::optional<shard_state> parse_shard_state(const json::object& object) {
     state.settled = observed && available >= wanted &&
                     number_at(object, {"status", "updatedReplicas"}) >= wanted &&
                     number_at(object, {"status", "replicas"}) == wanted;
+    if (condition_is(object, "ReplicaFailure", "True")) {
+        state.problem = text_at(*condition_of(object, "ReplicaFailure"), {"message"});
+    }
     return state;
 }
 
@@ -148,7 +187,8 @@ std::optional<pod> parse_pod(const json::object& object) {
     parsed.resource_version = text_at(object, {"metadata", "resourceVersion"});
     parsed.revision = text_at(object, {"metadata", "labels", label::revision});
     parsed.ip = text_at(object, {"status", "podIP"});
-    parsed.ready = condition_is_true(object, "Ready");
+    parsed.ready = condition_is(object, "Ready", "True");
+    parsed.problem = pod_problem(object);
     const auto phase = text_at(object, {"status", "phase"});
     parsed.finished = phase == "Failed" || phase == "Succeeded";
     parsed.terminating = find(object, {"metadata", "deletionTimestamp"}) != nullptr;

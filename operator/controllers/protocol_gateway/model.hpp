@@ -40,6 +40,7 @@ struct shard_state {
     std::string rolled_from;
     bool available = false;  ///< A pod, of whatever revision, serves.
     bool settled = false;  ///< Its pod is of its revision, available, and no older one is counted.
+    std::string problem;   ///< Why it gets no pod, as the controller-manager says it.
 };
 
 /// An object that we made, or that bears our label.
@@ -73,6 +74,7 @@ struct pod {
     bool ready = false;
     bool terminating = false;
     bool finished = false;  ///< Failed or succeeded: evicted, for one.
+    std::string problem;    ///< Why it does not run, as the scheduler and the kubelet say it.
 };
 
 /// A HorizontalPodAutoscaler that scales a gateway, ours or not.

@@ -19,6 +19,7 @@ struct shard_view {
     bool available = false;   ///< Some pod of it serves.
     bool settled = false;     ///< Its pod has its revision and serves, and no older pod is left.
     std::int64_t clients = 0;
+    std::string problem;                             ///< Why it has no pod that runs.
     reachability upstreams = reachability::unknown;  ///< As its pod has reported for long enough.
 };
 

@@ -227,6 +227,60 @@ TEST_F(conditions_test, connections_are_written_for_a_tenth_and_for_none) {
     EXPECT_EQ(after(0), 0);
 }
 
+TEST_F(conditions_test, a_shard_that_does_not_run_says_why) {
+    const auto because = [&](const char* pod_status) {
+        auto deployment = test::deployment_object({.name = "plant-0"});
+        deployment["status"].as_object()["availableReplicas"] = 0;
+        entry_.children[0] = *parse_child(child_kind::deployment, deployment);
+        auto object = test::pod_object({.name = "p", .uid = "pod"}, false);
+        object["status"] = json::parse(pod_status);
+        entry_.pods[0] = *parse_pod(object);
+        return judged(input()).at("Ready").message;
+    };
+    EXPECT_EQ(because("{}"), "0 of 1 shards serve.");
+    EXPECT_EQ(
+        because(
+            R"({"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]})"
+        ),
+        "0 of 1 shards serve."
+    );
+    for (const auto* reason : {"ErrImagePull", "ImagePullBackOff"}) {
+        auto text = R"({"containerStatuses": [{"image": "w:9", "state": {"waiting": {"reason": ")" +
+                    std::string(reason) + R"(", "message": "changes"}}}]})";
+        EXPECT_EQ(
+            because(text.c_str()), "0 of 1 shards serve. Shard 0: image w:9 cannot be pulled"
+        );
+    }
+    EXPECT_EQ(
+        because(R"({"containerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                    "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]})"),
+        "0 of 1 shards serve. Shard 0: its worker ends again and again, last with exit code 137 "
+        "(OOMKilled)"
+    );
+    EXPECT_EQ(
+        because(R"({"containerStatuses": [{"state": {"waiting":
+                    {"reason": "CreateContainerConfigError", "message": "no such key"}}}]})"),
+        "0 of 1 shards serve. Shard 0: CreateContainerConfigError: no such key"
+    );
+    EXPECT_EQ(
+        because(R"({"conditions": [{"type": "PodScheduled", "status": "False",
+                    "message": "0/1 nodes are available"}]})"),
+        "0 of 1 shards serve. Shard 0: no node takes its pod: 0/1 nodes are available"
+    );
+}
+
+TEST_F(conditions_test, a_shard_that_gets_no_pod_says_why) {
+    auto deployment = test::deployment_object({.name = "plant-0"});
+    deployment["status"] = json::parse(
+        R"({"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}]})"
+    );
+    entry_.children[0] = *parse_child(child_kind::deployment, deployment);
+    entry_.pods.clear();
+    EXPECT_EQ(
+        judged(input()).at("ShardsReady").message, "0 of 1 shards serve. Shard 0: exceeded quota"
+    );
+}
+
 TEST_F(conditions_test, the_status_says_where_and_what) {
     auto in = input();
     in.default_image = "worker:2";
