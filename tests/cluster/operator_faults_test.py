@@ -7,7 +7,7 @@ import time
 
 from tests.cluster import harness
 from tests.cluster.harness import eventually, good
-from tests.cluster.operator import NAMESPACE, Operator, OperatorCase, gateway, install, operator_entries, operator_writes
+from tests.cluster.operator_process import NAMESPACE, Operator, OperatorCase, gateway, install, operator_entries, operator_writes
 
 LEASE = "protocolgateway-operator"
 

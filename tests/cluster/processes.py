@@ -34,6 +34,11 @@ class Process:
     def pid(self):
         return self.process.pid if self.process else None
 
+    def cpu_seconds(self):
+        with open(f"/proc/{self.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def alive(self):
         return self.process is not None and self.process.poll() is None
 

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspa
 
 from tests.cluster import harness
 from tests.cluster.harness import eventually, good
-from tests.cluster.operator import Operator, conditions, gateway, install, operator_writes
+from tests.cluster.operator_process import Operator, conditions, gateway, install, operator_writes
 
 IDLE_KB, LOADED_KB = 20 * 1024, 60 * 1024
 
@@ -29,6 +29,27 @@ def histogram_quantile(text, name, q):
     return next((bound for bound, count in sorted(buckets) if count >= q * total), None) if total else None
 
 
+class Shares:
+    """How many CPUs each program used between start() and the call of stop(), and how busy the machine was."""
+
+    def __init__(self, programs):
+        self.programs = programs
+
+    def _seconds(self):
+        with open("/proc/stat") as file:
+            fields = [int(word) for word in file.readline().split()[1:]]
+        idle = (fields[3] + fields[4]) / os.sysconf("SC_CLK_TCK")
+        return {"idle": idle, **{name: process.cpu_seconds() for name, process in self.programs.items()}}
+
+    def start(self):
+        self.begun, self.before = time.monotonic(), self._seconds()
+        return self
+
+    def stop(self):
+        passed = time.monotonic() - self.begun
+        return {name: round((after - self.before[name]) / passed, 2) for name, after in self._seconds().items()}
+
+
 def run(count):
     found = {"gateways": count}
     with harness.ControlPlane(min_request_timeout=600) as plane:
@@ -40,6 +61,8 @@ def run(count):
                 time.sleep(3)
                 found["idle_rss_kb"] = operator.resident_kilobytes()
                 plane.make_namespace("many")
+                programs = {process.name: process for process in [plane.etcd, plane.api_server, *plane.others, operator.process]}
+                shares, writes = Shares(programs).start(), plane.audit.mark()
                 cpu, begun = operator.cpu_seconds(), time.monotonic()
                 for index in range(count):
                     good(plane.admin.create("protocolgateways", gateway(f"g{index}"), "many"))
@@ -47,6 +70,8 @@ def run(count):
                 objects = lambda: len(plane.admin.items("deployments", "many"))
                 eventually(lambda: objects() == count or time.sleep(1), "all Deployments", 1200)
                 found["deployments_s"] = round(time.monotonic() - begun, 1)
+                found["cpus_used"] = {**shares.stop(), "of": os.cpu_count()}
+                found["operator_writes_per_s"] = round(len(operator_writes(plane, writes)) / found["deployments_s"], 1)
                 ready = lambda: sum(conditions(g).get("Ready", {}).get("status") == "True" for g in plane.admin.items("protocolgateways", "many"))
                 eventually(lambda: ready() == count or time.sleep(2), "all ready", 1800)
                 found["ready_s"] = round(time.monotonic() - begun, 1)

@@ -18,6 +18,7 @@ from tests.wire.harness import ROOT, eventually
 OPERATOR_NAMESPACE = "gateways"
 RELEASE = "gateways"
 ACCOUNT = f"system:serviceaccount:{OPERATOR_NAMESPACE}:gateways-protocol-gateway"
+GATEWAY = "protocolgateway.dev/gateway"  # The label of a gateway's pods.
 SCRIPT = os.path.join(ROOT, "scripts", "cluster")
 
 
@@ -114,6 +115,18 @@ class Cluster:
         eventually(lambda: self.api.get("serviceaccounts", "default", name)[0] == 200, f"namespace {name}", 30)
         return name
 
+    def delete_gateway(self, namespace, name):
+        """Ends when its pods are gone; nothing when there is no such gateway."""
+        if self.api.get("protocolgateways", name, namespace)[0] == 200:
+            self.api.delete("protocolgateways", name, namespace)
+            wait_until(lambda: not self.pods(namespace, f"{GATEWAY}={name}"), f"the end of the pods of {namespace}/{name}", 90)
+
+    def mosquitto_pub(self, host, port, *words, wrapper=()):
+        """A device that publishes: mosquitto_pub's exit code and what it said. `wrapper` is what starts it, such as inside()."""
+        command = [*wrapper, "mosquitto_pub", "-h", host, "-p", str(port), *map(str, words)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+        return done.returncode, done.stdout + done.stderr
+
     # --- seeing ----------------------------------------------------------------------------------------------------------
 
     def gateway(self, namespace, name):
@@ -140,6 +153,14 @@ class Cluster:
     def node_port(self, namespace, service, port):
         ports = good(self.api.get("services", service, namespace))["spec"]["ports"]
         return next(p["nodePort"] for p in ports if p["port"] == port)
+
+    def refusals(self, mark):
+        """What should not be in the audit log since `mark`: requests of the operator that were refused, and any request of an account in
+        the other namespaces that make_namespace() made, since workers do not ask the API server."""
+        eventually(lambda: self.audit.entries(mark, user=ACCOUNT), "the operator's requests in the audit log")
+        workers = tuple(f"system:serviceaccount:{namespace}:" for namespace in self.namespaces if namespace != OPERATOR_NAMESPACE)
+        entries = self.audit.entries(mark)
+        return [e for e in entries if e["user"].startswith(workers) or e["user"] == ACCOUNT and e["code"] in (401, 403)]
 
     def describe(self, namespace, name):
         """What one wants to read when a gateway is not as it should be."""

@@ -3,18 +3,15 @@ messages while it is scaled, rolled, killed and drained. One cluster; the cases 
 
 import itertools
 import json
-import subprocess
 import time
 
 from tests.brokers.artemis import QUEUE, Artemis
 from tests.cluster.api import JSON_PATCH, good
-from tests.e2e.cluster import ACCOUNT, OPERATOR_NAMESPACE, Cluster, image, recorded, wait_until
+from tests.e2e.cluster import GATEWAY, OPERATOR_NAMESPACE, Cluster, image, recorded, wait_until
 from tests.e2e.prometheus import Prometheus
 from tests.e2e.load import BackgroundLoad, verdict
 from tests.wire import harness
-from tests.wire.harness import eventually
 
-GATEWAY = "protocolgateway.dev/gateway"
 NAMESPACE = "plant"
 # CPU requests so small that a test's load is much: the autoscaler counts in parts of them.
 # The limit leaves the node's own programs what they need.
@@ -69,9 +66,7 @@ class Gateway(harness.TestCase):
     def tearDown(self):
         for load in self.loads:
             load.abandon()
-        if cluster.api.get("protocolgateways", self.name, NAMESPACE)[0] == 200:
-            cluster.api.delete("protocolgateways", self.name, NAMESPACE)
-            wait_until(lambda: not self.pods(), "the pods' end", 90)
+        cluster.delete_gateway(NAMESPACE, self.name)
 
     def create(self, **spec):
         good(cluster.api.create("protocolgateways", gateway(self.name, **spec), NAMESPACE))
@@ -120,7 +115,8 @@ class Gateway(harness.TestCase):
 
     def test_a_message_from_outside_reaches_the_broker(self):
         self.create()
-        code, said = self.mosquitto_pub("-V", "mqttv5", "-q", "1", "-i", "device", "-t", "plant/line1", "-m", "21.5")
+        words = ["-V", "mqttv5", "-q", "1", "-i", "device", "-t", "plant/line1", "-m", "21.5"]
+        code, said = cluster.mosquitto_pub(cluster.address, self.port(), *words)
         self.assertEqual(code, 0, said)
         peer = harness.proton.utils.BlockingConnection(broker.url, timeout=20)
         self.addCleanup(peer.close)
@@ -128,11 +124,6 @@ class Gateway(harness.TestCase):
         message = receiver.receive(timeout=20)
         receiver.accept()
         self.assertEqual((message.subject, bytes(message.body)), ("plant/line1", b"21.5"))
-
-    def mosquitto_pub(self, *words):
-        command = ["mosquitto_pub", "-h", cluster.address, "-p", str(self.port()), *words]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
-        return done.returncode, done.stdout + done.stderr
 
     def test_b_rolled_under_load(self):
         self.create(shards=2)
@@ -270,8 +261,4 @@ class Gateway(harness.TestCase):
         self.nothing_is_lost(load)
 
     def test_z_nobody_was_forbidden_anything(self):
-        refused = [e for e in cluster.audit.entries(mark, user=ACCOUNT) if e["code"] in (401, 403)]
-        self.assertEqual(refused, [])
-        workers = [e for e in cluster.audit.entries(mark) if e["user"].startswith(f"system:serviceaccount:{NAMESPACE}:")]
-        self.assertEqual(workers, [], "workers do not ask the API server")
-        eventually(lambda: cluster.audit.entries(mark, user=ACCOUNT), "the operator's requests")
+        self.assertEqual(cluster.refusals(mark), [])

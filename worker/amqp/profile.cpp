@@ -19,8 +19,6 @@ constexpr std::array<std::string_view, 4> generic_retryable{
     "com.microsoft:container-close",
 };
 
-// RabbitMQ 3.10 sends no `rejected` of its own for a full queue (x-overflow reject-publish comes as
-// a bare `released` or `rejected` without a condition), so only the common one is listed.
 constexpr profile embedded{
     .name = "Embedded",
     .bad_attach_ends_session = false,
@@ -39,6 +37,8 @@ constexpr profile artemis{
     .links_per_session = 1000,
     .retryable_conditions = common_retryable,
 };
+// RabbitMQ 3.10 sends no `rejected` for a full queue: with x-overflow reject-publish it ends the
+// connection. So only the common condition is listed.
 constexpr profile rabbitmq{
     .name = "RabbitMQ",
     .bad_attach_ends_session = true,

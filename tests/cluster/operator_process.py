@@ -93,9 +93,7 @@ class Operator:
             return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
     def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return self.process.cpu_seconds()
 
 
 def gateway(name="plant", **spec):
