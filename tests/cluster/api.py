@@ -1,5 +1,6 @@
 """A Kubernetes API client for tests: keep-alive HTTPS, one connection a thread. Answers are (code, object)."""
 
+import copy
 import http.client
 import json
 import socket
@@ -51,6 +52,19 @@ class ApiError(AssertionError):
         self.code, self.answer = code, answer
 
 
+def wait_until_gateways_may_own(client, user, seconds=40):
+    """With OwnerReferencesPermissionEnforcement an API server refuses owner references to a new kind to whoever is not allowed
+    everything, as `user`, until it has looked which kinds there are: every 30 s."""
+    client = client.acting_as(user)
+    owner = {"apiVersion": "protocolgateway.dev/v1alpha1", "kind": "ProtocolGateway", "name": "x", "uid": "x", "blockOwnerDeletion": True}
+    body = {"metadata": {"name": "owned", "ownerReferences": [owner]}}
+    end = time.monotonic() + seconds
+    while client.create("configmaps", body, "default", dryRun="All")[0] == 403:
+        assert time.monotonic() < end, f"ProtocolGateways may not own anything after {seconds} s"
+        time.sleep(0.5)
+    client.close()
+
+
 def good(answer, what="the API server"):
     """The object of an answer; raises ApiError when its code is no success."""
     code, found = answer
@@ -72,6 +86,13 @@ class Client:
             self.context.load_cert_chain(*certificate)
         self.local = threading.local()
         self.open = set()  # Every thread's connection, so that close() finds them.
+
+    def acting_as(self, user):
+        """Another client that impersonates a user; the audit log keeps the two apart."""
+        other = copy.copy(self)
+        other.headers = {**self.headers, "Impersonate-User": user}
+        other.local, other.open = threading.local(), set()
+        return other
 
     def connect(self, timeout):
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=self.context)

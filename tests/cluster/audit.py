@@ -13,7 +13,7 @@ class AuditLog:
         return os.path.getsize(self.path) if os.path.exists(self.path) else 0
 
     def entries(self, since=0, **wanted):
-        """Each request once, as {verb, user, agent, group, resource, subresource, namespace, name, code, stage, path, id},
+        """Each request once, as {verb, user, agent, group, resource, subresource, namespace, name, code, message, stage, path, id},
         in the order of the log. Requests stand there when they are answered, watches when they begin.
         `wanted` keeps what has these values, such as user="…", verb="patch"; a tuple means one of."""
         found = {}
@@ -49,6 +49,7 @@ class AuditLog:
             "namespace": about.get("namespace", ""),
             "name": about.get("name", ""),
             "code": event.get("responseStatus", {}).get("code", 0),
+            "message": event.get("responseStatus", {}).get("message", ""),
             "stage": event["stage"],
             "path": event["requestURI"],
             "id": event["auditID"],

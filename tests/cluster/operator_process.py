@@ -7,6 +7,7 @@ import urllib.request
 import yaml
 
 from tests.cluster import harness
+from tests.cluster.api import wait_until_gateways_may_own
 from tests.cluster.harness import ROOT, eventually, good
 
 RULES = os.path.join(ROOT, "charts", "protocol-gateway", "files", "operator-rules.yaml")
@@ -42,6 +43,7 @@ def install(plane):
         good(plane.admin.create(plural, {"metadata": {"name": ACCOUNT}, "rules": rules()[part]}, namespace))
         binding = {"metadata": {"name": ACCOUNT}, "subjects": subjects, "roleRef": {"apiGroup": group, "kind": kind, "name": ACCOUNT}}
         good(plane.admin.create(kind.lower() + "bindings", binding, namespace))
+    wait_until_gateways_may_own(plane.admin, USER)
 
 
 class Operator:

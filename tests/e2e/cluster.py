@@ -9,7 +9,7 @@ import time
 
 import yaml
 
-from tests.cluster.api import Client, good
+from tests.cluster.api import Client, good, wait_until_gateways_may_own
 from tests.cluster.audit import AuditLog
 from tests.cluster.follower import Follower
 from tests.cluster.helm import CHART, Helm, set_words
@@ -106,7 +106,9 @@ class Cluster:
         ours = {"image.repository": image("operator").rsplit(":", 1)[0], "worker.image.repository": image("worker").rsplit(":", 1)[0]}
         ours.update({key.replace("__", "."): value for key, value in values.items()})
         pull = ["--set", "image.pullPolicy=Never"]
-        return self.helm("install", RELEASE, CHART, "--wait", "--timeout", "120s", *set_words(ours), *pull)
+        said = self.helm("install", RELEASE, CHART, "--wait", "--timeout", "120s", *set_words(ours), *pull)
+        wait_until_gateways_may_own(self.api, ACCOUNT)
+        return said
 
     def make_namespace(self, name):
         self.namespaces.append(name)

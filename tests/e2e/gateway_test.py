@@ -13,7 +13,6 @@ from tests.e2e.load import BackgroundLoad, verdict
 from tests.wire import harness
 
 NAMESPACE = "plant"
-# CPU requests so small that a test's load is much: the autoscaler counts in parts of them.
 # The limit leaves the node's own programs what they need.
 RESOURCES = {"requests": {"cpu": "40m", "memory": "64Mi"}, "limits": {"cpu": "300m", "memory": "256Mi"}}
 
@@ -208,13 +207,18 @@ class Gateway(harness.TestCase):
         self.nothing_is_lost(load)
 
     def test_g_an_autoscaler_follows_the_load(self):
-        self.create(shards=1, autoscaling={"minShards": 1, "maxShards": 3, "targetCPUUtilization": 50, "scaleDownStabilization": "10s"})
-        load = self.load(clients=40, window=20, pause=0.01)
+        # So small a request that 2,000 messages a second, which the broker can hold until they are counted, ask for three shards.
+        resources = {**RESOURCES, "requests": {"cpu": "20m", "memory": "64Mi"}}
+        scaling = {"minShards": 1, "maxShards": 3, "targetCPUUtilization": 50, "scaleDownStabilization": "10s"}
+        self.create(shards=1, autoscaling=scaling, worker={"resources": resources})
+        load = self.load(clients=40, window=2, pause=0.04)
         shards = lambda: cluster.gateway(NAMESPACE, self.name)["spec"].get("shards", 1)  # noqa: E731
         with recorded(cluster, GATEWAY, self.name) as record:
             wait_until(lambda: shards() == 3, lambda: f"three shards: {self.autoscaler()}", 180, 2)
             cluster.wait_ready(NAMESPACE, self.name)
-            # Devices that come now are spread over all shards.
+            # Devices that come now are spread over all shards: as soon as kube-proxy, on its own time, knows of them.
+            wait_until(lambda: self.endpoints() == 3, "the Service's endpoints", 30)
+            time.sleep(5)
             more = self.load(clients=30, window=1, pause=0.5)
             clients = {p["metadata"]["name"]: self.metric(p, "pgw_mqtt_clients") for p in self.pods()}
             self.assertTrue(all(count > 0 for count in clients.values()), f"new shards have clients: {clients}")
@@ -223,6 +227,10 @@ class Gateway(harness.TestCase):
             wait_until(lambda: len(self.pods()) == 1, "one pod", 90)
         self.assertEqual(set(record.ends.values()), {(0, "Completed")}, record.ends)
         self.nothing_is_lost(load, more)
+
+    def endpoints(self):
+        slices = cluster.api.items("endpointslices", NAMESPACE, f"kubernetes.io/service-name={self.name}")
+        return sum(e["conditions"]["ready"] for s in slices for e in s["endpoints"] or ())
 
     def autoscaler(self):
         code, found = cluster.api.get("horizontalpodautoscalers", self.name, NAMESPACE)
