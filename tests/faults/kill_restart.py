@@ -7,7 +7,7 @@ least 500 publishes are unacknowledged. Every PUBACK is written to a log file wh
 what is unacknowledged again with DUP. In the end python-proton drains the queue, and every payload of the log must be
 there with its checksum.
 
-usage: tests/faults/kill_restart.py [--messages N] [--seed N] [--clients N] [--window N] | --self-test
+usage: tests/faults/kill_restart.py [--messages N] [--seed N] [--clients N] [--window N] [--least-unacknowledged N] | --self-test
 """
 
 import argparse
@@ -166,13 +166,14 @@ class Load:
 class Faults:
     """Draws the kills and carries them out, restarts on a thread so that the load goes on."""
 
-    def __init__(self, load, broker, worker, seed, messages):
+    def __init__(self, load, broker, worker, options):
         self.load, self.broker, self.worker = load, broker, worker
-        self.random = random.Random(seed)
+        self.random = random.Random(options.seed)
+        self.least = options.least_unacknowledged
         victims = ["broker"] * KILLS_OF_EACH + ["worker"] * KILLS_OF_EACH
         self.random.shuffle(victims)
         # One kill at a random point of each equal part of the run, the last one while all windows can still be full.
-        share = max(messages - LEAST_UNACKNOWLEDGED * 2, 0) // len(victims)
+        share = max(options.messages - LEAST_UNACKNOWLEDGED * 2, 0) // len(victims)
         points = [int((i + self.random.random()) * share) for i in range(len(victims))]
         self.plan = collections.deque(zip(points, victims))
         self.restarting = None
@@ -187,7 +188,7 @@ class Faults:
             return
         point, victim = self.plan[0]
         open_ = self.load.unacknowledged()
-        if self.load.acknowledged < point or open_ < LEAST_UNACKNOWLEDGED:
+        if self.load.acknowledged < point or open_ < self.least:
             return
         self.plan.popleft()
         (self.broker if victim == "broker" else self.worker).kill()
@@ -261,6 +262,7 @@ def main():
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--window", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    parser.add_argument("--least-unacknowledged", type=int, default=LEAST_UNACKNOWLEDGED, help="when a kill comes")
     parser.add_argument("--minutes", type=float, default=10, help="give up after this long")
     options = parser.parse_args()
     options.messages -= options.messages % options.clients
@@ -275,7 +277,7 @@ def main():
         worker = harness.Worker(upstream=upstream).start().wait_ready()
         try:
             load = Load(worker.port, options.clients, options.window, options.messages, options.seed, log)
-            faults = Faults(load, broker, worker, options.seed, options.messages)
+            faults = Faults(load, broker, worker, options)
             start = time.monotonic()
             while not load.finished():
                 load.turn()

@@ -26,6 +26,7 @@ import proton.utils
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("PGW_BIN", os.path.join(ROOT, "build", "release", "bin"))
+WORKER = os.environ.get("PGW_WORKER", os.path.join(BIN, "gateway-worker"))
 TIMEOUT = float(os.environ.get("PGW_TEST_TIMEOUT", "10"))
 
 
@@ -96,7 +97,7 @@ class Worker:
 
     def command(self):
         self.write_document()
-        command = [os.path.join(BIN, "gateway-worker"), "--config", self.config, *map(str, self.arguments)]
+        command = [WORKER, "--config", self.config, *map(str, self.arguments)]
         return command + (["--secrets-dir", self.secrets] if self.secrets else [])
 
     @property
