@@ -3,7 +3,7 @@
 import yaml
 
 from tests.cluster import harness, helm
-from tests.cluster import operator as operators
+from tests.cluster import operator_process as operators
 from tests.cluster.harness import eventually, good
 
 CRD = "protocolgateways.protocolgateway.dev"
