@@ -19,7 +19,7 @@ function(pgw_test name)
     endif()
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE pgw_options ${arg_DEPS} GTest::gmock GTest::gtest_main)
-    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT})
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
 # pgw_fuzz(NAME SOURCES x.cpp CORPUS dir DEPS ...): with PGW_BUILD_FUZZERS a libFuzzer program; always a ctest test that replays CORPUS.
