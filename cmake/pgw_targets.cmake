@@ -19,6 +19,9 @@ function(pgw_test name)
     endif()
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE pgw_options ${arg_DEPS} GTest::gmock GTest::gtest_main)
+    if(PGW_SANITIZE)
+        target_compile_options(${name} PRIVATE -O0)  # Compiling tests takes longer than running them.
+    endif()
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
