@@ -1,7 +1,6 @@
 """Deaths, absences and successions: the operator converges, never twice, and never restarts a healthy worker."""
 
 import random
-import subprocess
 import sys
 import time
 

@@ -9,7 +9,7 @@ import yaml
 
 from tests.cluster import harness
 from tests.cluster.harness import ROOT, eventually, good
-from tests.cluster.operator_process import ACCOUNT, IMAGE, NAMESPACE, Operator, OperatorCase, conditions, gateway, install, operator_entries, operator_writes, rules
+from tests.cluster.operator_process import IMAGE, Operator, OperatorCase, gateway, install, operator_entries, rules
 
 
 def setUpModule():

@@ -6,7 +6,7 @@ import json
 import time
 
 from tests.brokers.artemis import QUEUE, Artemis
-from tests.cluster.api import JSON_PATCH, good
+from tests.cluster.api import good
 from tests.e2e.cluster import GATEWAY, OPERATOR_NAMESPACE, Cluster, image, recorded, wait_until
 from tests.e2e.prometheus import Prometheus
 from tests.e2e.load import BackgroundLoad, verdict

@@ -43,20 +43,19 @@ std::string controller_uid(const json::object& object) {
     return owner == nullptr ? std::string() : std::string(text_at(*owner, {"uid"}));
 }
 
-// One of `status.conditions`, or nullptr.
-const json::object* condition_of(const json::object& object, std::string_view type) {
+// The one of `status.conditions` that has this type and status, or nullptr.
+const json::object* condition_with(
+    const json::object& object, std::string_view type, std::string_view status
+) {
     const auto* conditions = find(object, {"status", "conditions"});
     if (conditions == nullptr || !conditions->is_array()) return nullptr;
     for (const auto& item : conditions->get_array()) {
         const auto* condition = item.if_object();
-        if (condition != nullptr && text_at(*condition, {"type"}) == type) return condition;
+        if (condition != nullptr && text_at(*condition, {"type"}) == type) {
+            return text_at(*condition, {"status"}) == status ? condition : nullptr;
+        }
     }
     return nullptr;
-}
-
-bool condition_is(const json::object& object, std::string_view type, std::string_view status) {
-    const auto* condition = condition_of(object, type);
-    return condition != nullptr && text_at(*condition, {"status"}) == status;
 }
 
 // What keeps a container from running. The words stay the same from one attempt to the next.
@@ -78,8 +77,7 @@ std::string waiting_problem(const json::object& container) {
 }
 
 std::string pod_problem(const json::object& object) {
-    if (condition_is(object, "PodScheduled", "False")) {
-        const auto* scheduled = condition_of(object, "PodScheduled");
+    if (const auto* scheduled = condition_with(object, "PodScheduled", "False")) {
         return "no node takes its pod: " + std::string(text_at(*scheduled, {"message"}));
     }
     const auto* containers = find(object, {"status", "containerStatuses"});
@@ -108,8 +106,8 @@ std::optional<shard_state> parse_shard_state(const json::object& object) {
     state.settled = observed && available >= wanted &&
                     number_at(object, {"status", "updatedReplicas"}) >= wanted &&
                     number_at(object, {"status", "replicas"}) == wanted;
-    if (condition_is(object, "ReplicaFailure", "True")) {
-        state.problem = text_at(*condition_of(object, "ReplicaFailure"), {"message"});
+    if (const auto* failure = condition_with(object, "ReplicaFailure", "True")) {
+        state.problem = text_at(*failure, {"message"});
     }
     return state;
 }
@@ -187,7 +185,7 @@ std::optional<pod> parse_pod(const json::object& object) {
     parsed.resource_version = text_at(object, {"metadata", "resourceVersion"});
     parsed.revision = text_at(object, {"metadata", "labels", label::revision});
     parsed.ip = text_at(object, {"status", "podIP"});
-    parsed.ready = condition_is(object, "Ready", "True");
+    parsed.ready = condition_with(object, "Ready", "True") != nullptr;
     parsed.problem = pod_problem(object);
     const auto phase = text_at(object, {"status", "phase"});
     parsed.finished = phase == "Failed" || phase == "Succeeded";

@@ -436,7 +436,7 @@ kube::awaitable<runtime::reconcile_result> reconciler::reconcile(std::string key
     if (entry == nullptr || !entry->record || entry->record->deleting) {
         connections_written_.erase(key);
         progress_.erase(key);
-        if (entry == nullptr || !entry->record) ending_.erase(key);
+        ending_.erase(key);
         co_return runtime::reconcile_done{};
     }
     if (const auto ending = ending_.find(key); ending != ending_.end()) {

@@ -72,7 +72,7 @@ private:
         base::time_point since;
     };
     std::unordered_map<std::string, progress> progress_;  ///< Of gateways on their way.
-    /// Uids of gateways whose namespace ends: nothing can be made there any more.
+    /// The uid of each gateway whose namespace ends: nothing can be made there any more.
     std::unordered_map<std::string, std::string> ending_;
 };
 
