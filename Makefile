@@ -15,7 +15,7 @@ build: ## build everything (release, into build/release)
 	@cmake --preset release >/dev/null
 	@cmake --build build/release -j $(JOBS)
 
-generate: ## write crds/, the chart's copy of it and docs/crd-reference.md from the field tables in common/spec
+generate: ## write crds/, the chart's copy of it and docs/crd-reference.md from the field tables in common/manifest
 	@cmake --preset release >/dev/null
 	@cmake --build build/release -j $(JOBS) --target pgw-crd
 	@for file in crd:crds/protocolgateways.yaml reference:docs/crd-reference.md; do \

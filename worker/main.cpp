@@ -1,5 +1,6 @@
 // gateway-worker: the command line.
-#include "common/spec/read.hpp"
+#include "common/manifest/generate/print.hpp"
+#include "common/manifest/read/read.hpp"
 #include "version.hpp"
 #include "worker/server/application.hpp"
 #include "worker/server/manifest_file.hpp"
@@ -134,7 +135,7 @@ int parse(int argc, char** argv, arguments& out) {
     return -1;
 }
 
-int list(const std::string& file, const std::vector<pgw::spec::problem>& problems) {
+int list(const std::string& file, const std::vector<pgw::manifest::problem>& problems) {
     for (const auto& problem : problems) {
         std::cerr << file;
         if (problem.line > 0) std::cerr << ":" << problem.line << ":" << problem.column;
@@ -156,13 +157,13 @@ int main(int argc, char** argv) {
     if (!pgw::server::read_manifest_file(arguments.config, text)) {
         return complain("cannot read " + arguments.config + ": " + std::strerror(errno));
     }
-    auto read = pgw::spec::read_manifest(text);
-    if (const auto* problems = std::get_if<std::vector<pgw::spec::problem>>(&read)) {
+    auto read = pgw::manifest::read_manifest(text);
+    if (const auto* problems = std::get_if<std::vector<pgw::manifest::problem>>(&read)) {
         return list(arguments.config, *problems);
     }
-    auto& gateway = std::get<pgw::spec::gateway>(read);
+    auto& gateway = std::get<pgw::manifest::gateway>(read);
     if (arguments.print) {
-        std::cout << pgw::spec::print_manifest(gateway);
+        std::cout << pgw::manifest::print_manifest(gateway);
         return ok;
     }
     if (arguments.check) {

@@ -1,7 +1,7 @@
 // Accounts, budgets, autoscalers, policies and monitors.
 #include "operator/resources/companions.hpp"
 
-#include "common/spec/fields.hpp"
+#include "common/manifest/model/fields.hpp"
 #include "operator/resources/metadata.hpp"
 
 namespace pgw::resources {
@@ -29,7 +29,7 @@ json::object tcp(std::uint16_t port) {
 
 }  // namespace
 
-json::object service_account(const gateway_ref& owner, const spec::gateway& gateway) {
+json::object service_account(const gateway_ref& owner, const manifest::gateway& gateway) {
     auto metadata = metadata_of(owner, owner.name);
     if (!gateway.service_account.annotations.empty()) {
         metadata["annotations"] = to_object(gateway.service_account.annotations);
@@ -42,7 +42,7 @@ json::object service_account(const gateway_ref& owner, const spec::gateway& gate
     };
 }
 
-json::object disruption_budget(const gateway_ref& owner, const spec::gateway& gateway) {
+json::object disruption_budget(const gateway_ref& owner, const manifest::gateway& gateway) {
     return object_of(
         "policy/v1",
         "PodDisruptionBudget",
@@ -53,7 +53,7 @@ json::object disruption_budget(const gateway_ref& owner, const spec::gateway& ga
     );
 }
 
-json::object autoscaler(const gateway_ref& owner, const spec::gateway& gateway) {
+json::object autoscaler(const gateway_ref& owner, const manifest::gateway& gateway) {
     const auto& wanted = *gateway.autoscaling;
     const json::object metric{
         {"type", "ContainerResource"},
@@ -70,8 +70,9 @@ json::object autoscaler(const gateway_ref& owner, const spec::gateway& gateway) 
         "HorizontalPodAutoscaler",
         metadata_of(owner, owner.name),
         {{"scaleTargetRef",
-          {{"apiVersion", json::string_view(spec::api_version.data(), spec::api_version.size())},
-           {"kind", json::string_view(spec::kind_name.data(), spec::kind_name.size())},
+          {{"apiVersion",
+            json::string_view(manifest::api_version.data(), manifest::api_version.size())},
+           {"kind", json::string_view(manifest::kind_name.data(), manifest::kind_name.size())},
            {"name", owner.name}}},
          {"minReplicas", wanted.min_shards},
          {"maxReplicas", wanted.max_shards},
@@ -80,7 +81,7 @@ json::object autoscaler(const gateway_ref& owner, const spec::gateway& gateway) 
     );
 }
 
-json::object network_policy(const gateway_ref& owner, const spec::gateway& gateway) {
+json::object network_policy(const gateway_ref& owner, const manifest::gateway& gateway) {
     json::array device_ports;
     for (const auto& listener : gateway.listeners) {
         device_ports.push_back(tcp(container_port(listener.port)));
@@ -112,8 +113,8 @@ json::object network_policy(const gateway_ref& owner, const spec::gateway& gatew
     );
 }
 
-json::object pod_monitor(const gateway_ref& owner, const spec::gateway& gateway) {
-    const auto wanted = gateway.monitoring.pod_monitor.value_or(spec::pod_monitor{});
+json::object pod_monitor(const gateway_ref& owner, const manifest::gateway& gateway) {
+    const auto wanted = gateway.monitoring.pod_monitor.value_or(manifest::pod_monitor{});
     auto metadata = metadata_of(owner, owner.name);
     auto labels = to_object(wanted.labels);
     for (const auto& [key, value] : metadata["labels"].as_object()) labels[key] = value;
@@ -134,7 +135,7 @@ json::object pod_monitor(const gateway_ref& owner, const spec::gateway& gateway)
 
 std::vector<json::object> companions(
     const gateway_ref& owner,
-    const spec::gateway& gateway,
+    const manifest::gateway& gateway,
     const cluster_features& features,
     bool autoscale
 ) {
@@ -145,10 +146,11 @@ std::vector<json::object> companions(
     objects.push_back(internal_service(owner, gateway));
     objects.push_back(disruption_budget(owner, gateway));
     if (gateway.autoscaling && autoscale) objects.push_back(autoscaler(owner, gateway));
-    if (gateway.network_policy.type == spec::network_policy_type::managed) {
+    if (gateway.network_policy.type == manifest::network_policy_type::managed) {
         objects.push_back(network_policy(owner, gateway));
     }
-    if (gateway.monitoring.type == spec::monitoring_type::pod_monitor && features.pod_monitors) {
+    if (gateway.monitoring.type == manifest::monitoring_type::pod_monitor &&
+        features.pod_monitors) {
         objects.push_back(pod_monitor(owner, gateway));
     }
     return objects;

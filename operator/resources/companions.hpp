@@ -6,7 +6,7 @@
 
 #include <vector>
 
-namespace pgw::spec {
+namespace pgw::manifest {
 struct gateway;
 }
 
@@ -18,23 +18,23 @@ struct cluster_features {
 };
 
 /// Device traffic: a port a listener.
-json::object device_service(const gateway_ref& owner, const spec::gateway& gateway);
+json::object device_service(const gateway_ref& owner, const manifest::gateway& gateway);
 /// Headless, for Prometheus without a PodMonitor.
 json::object metrics_service(const gateway_ref& owner);
 /// Headless, not-ready pods included: status, and the embedded brokers' AMQP ports.
-json::object internal_service(const gateway_ref& owner, const spec::gateway& gateway);
-json::object service_account(const gateway_ref& owner, const spec::gateway& gateway);
-json::object disruption_budget(const gateway_ref& owner, const spec::gateway& gateway);
+json::object internal_service(const gateway_ref& owner, const manifest::gateway& gateway);
+json::object service_account(const gateway_ref& owner, const manifest::gateway& gateway);
+json::object disruption_budget(const gateway_ref& owner, const manifest::gateway& gateway);
 /// The gateway's own scale subresource by the workers' CPU.
-json::object autoscaler(const gateway_ref& owner, const spec::gateway& gateway);
-json::object network_policy(const gateway_ref& owner, const spec::gateway& gateway);
-json::object pod_monitor(const gateway_ref& owner, const spec::gateway& gateway);
+json::object autoscaler(const gateway_ref& owner, const manifest::gateway& gateway);
+json::object network_policy(const gateway_ref& owner, const manifest::gateway& gateway);
+json::object pod_monitor(const gateway_ref& owner, const manifest::gateway& gateway);
 
 /// All that the gateway asks for, besides revisions and shards. `autoscale` false leaves our
 /// autoscaler out, because another one scales the gateway.
 std::vector<json::object> companions(
     const gateway_ref& owner,
-    const spec::gateway& gateway,
+    const manifest::gateway& gateway,
     const cluster_features& features,
     bool autoscale
 );

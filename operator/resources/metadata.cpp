@@ -1,14 +1,15 @@
 // Metadata.
 #include "operator/resources/metadata.hpp"
 
-#include "common/spec/fields.hpp"
+#include "common/manifest/model/fields.hpp"
 
 namespace pgw::resources {
 
 json::object metadata_of(const gateway_ref& owner, std::string name) {
     const json::object reference{
-        {"apiVersion", json::string_view(spec::api_version.data(), spec::api_version.size())},
-        {"kind", json::string_view(spec::kind_name.data(), spec::kind_name.size())},
+        {"apiVersion", json::string_view(manifest::api_version.data(), manifest::api_version.size())
+        },
+        {"kind", json::string_view(manifest::kind_name.data(), manifest::kind_name.size())},
         {"name", owner.name},
         {"uid", owner.uid},
         {"controller", true},
@@ -36,13 +37,13 @@ json::object pod_labels(std::string_view gateway) {
     return {{label::gateway, json::string_view(gateway.data(), gateway.size())}};
 }
 
-json::object to_object(const spec::string_map& map) {
+json::object to_object(const manifest::string_map& map) {
     json::object object;
     add_all(object, map);
     return object;
 }
 
-void add_all(json::object& target, const spec::string_map& map) {
+void add_all(json::object& target, const manifest::string_map& map) {
     for (const auto& [key, value] : map) target[key] = value;
 }
 

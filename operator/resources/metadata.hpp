@@ -1,7 +1,7 @@
 // What every object of a gateway carries.
 #pragma once
 
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "operator/resources/canonical.hpp"
 #include "operator/resources/names.hpp"
 
@@ -14,8 +14,8 @@ json::object common_labels(const gateway_ref& owner);
 /// The labels by which Services and policies find a gateway's pods.
 json::object pod_labels(std::string_view gateway);
 
-json::object to_object(const spec::string_map& map);
+json::object to_object(const manifest::string_map& map);
 /// Adds, and replaces what is there.
-void add_all(json::object& target, const spec::string_map& map);
+void add_all(json::object& target, const manifest::string_map& map);
 
 }  // namespace pgw::resources

@@ -2,7 +2,7 @@
 // a gateway with its next revision, never before.
 #include "operator/resources/pod_template.hpp"
 
-#include "common/spec/project.hpp"
+#include "common/manifest/project/project.hpp"
 #include "operator/resources/metadata.hpp"
 #include "operator/resources/overlay.hpp"
 
@@ -23,7 +23,7 @@ constexpr base::milliseconds grace_reserve{10'000};
 /// for a Secret, for which a restart does nothing.
 constexpr int startup_failures = 30;
 
-json::object quantities(const spec::gateway& gateway) {
+json::object quantities(const manifest::gateway& gateway) {
     const auto& resources = gateway.worker.resources;
     if (resources) {
         json::object object;
@@ -43,7 +43,7 @@ json::object http_probe(const char* path, int period, int failures) {
     };
 }
 
-json::array container_ports(const spec::gateway& gateway) {
+json::array container_ports(const manifest::gateway& gateway) {
     json::array ports;
     const auto add = [&](const std::string& name, std::uint16_t number) {
         ports.push_back({{"name", name}, {"containerPort", number}, {"protocol", "TCP"}});
@@ -64,9 +64,9 @@ json::array container_ports(const spec::gateway& gateway) {
 
 // Secrets are optional: a missing one is reported by the worker, which does not keep it from
 // serving the rest.
-void mount_secrets(const spec::gateway& gateway, json::array& volumes, json::array& mounts) {
+void mount_secrets(const manifest::gateway& gateway, json::array& volumes, json::array& mounts) {
     std::size_t index = 0;
-    for (const auto& use : spec::secrets_of(gateway)) {
+    for (const auto& use : manifest::secrets_of(gateway)) {
         const auto name = "secret-" + std::to_string(index++);
         json::array items;
         for (const auto& key : use.keys) items.push_back({{"key", key}, {"path", key}});
@@ -168,7 +168,7 @@ void protect(json::object& merged, const json::object& ours) {
     }
 }
 
-double cpu_request(const spec::gateway& gateway) {
+double cpu_request(const manifest::gateway& gateway) {
     if (!gateway.worker.resources) return 0.1;
     for (const auto& [name, quantity] : gateway.worker.resources->requests) {
         if (name != "cpu") continue;
@@ -182,11 +182,11 @@ double cpu_request(const spec::gateway& gateway) {
 
 }  // namespace
 
-std::uint32_t worker_threads(const spec::gateway& gateway) {
+std::uint32_t worker_threads(const manifest::gateway& gateway) {
     return static_cast<std::uint32_t>(std::clamp(std::ceil(cpu_request(gateway)), 1.0, 1024.0));
 }
 
-std::int64_t grace_seconds(const spec::gateway& gateway) {
+std::int64_t grace_seconds(const manifest::gateway& gateway) {
     // Stand-alone the delay is 0 by default, in a cluster 10 s: see render_config.
     const auto delay = std::max(gateway.drain.endpoint_delay, base::milliseconds{0});
     const auto total = (delay.count() == 0 ? cluster_endpoint_delay : delay) +

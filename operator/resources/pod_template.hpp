@@ -13,9 +13,9 @@ namespace pgw::resources {
 json::object render_pod_template(const revision_inputs& inputs, const std::string& hash);
 
 /// Threads for the CPU request, rounded up.
-std::uint32_t worker_threads(const spec::gateway& gateway);
+std::uint32_t worker_threads(const manifest::gateway& gateway);
 
 /// From SIGTERM to the kubelet's SIGKILL: endpoint delay, drain and a reserve of 10 s.
-std::int64_t grace_seconds(const spec::gateway& gateway);
+std::int64_t grace_seconds(const manifest::gateway& gateway);
 
 }  // namespace pgw::resources

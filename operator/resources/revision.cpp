@@ -1,7 +1,7 @@
 // Revisions.
 #include "operator/resources/revision.hpp"
 
-#include "common/spec/project.hpp"
+#include "common/manifest/project/project.hpp"
 #include "operator/resources/metadata.hpp"
 #include "operator/resources/pod_template.hpp"
 
@@ -19,14 +19,14 @@ constexpr const char* endpoint_delay_text = "10s";
 
 std::string revision_hash(const revision_inputs& inputs) {
     json::object hashed;
-    hashed["spec"] = spec::roll_class(inputs.manifest);
+    hashed["spec"] = manifest::roll_class(inputs.manifest);
     hashed["image"] = inputs.image;
     if (!inputs.restarted_at.empty()) hashed["restartedAt"] = inputs.restarted_at;
     return hash_text(canonical(hashed)).substr(0, hash_length);
 }
 
 std::string render_config(const revision_inputs& inputs) {
-    auto manifest = spec::worker_manifest(inputs.manifest);
+    auto manifest = manifest::worker_manifest(inputs.manifest);
     auto& fields = manifest["spec"].as_object();
     // What a cluster wants instead of the stand-alone defaults.
     if (number_at(fields, {"threads"}) == 0) fields["threads"] = worker_threads(inputs.gateway);

@@ -2,7 +2,7 @@
 // ConfigMap so that later changes of this program cannot reach a running shard.
 #pragma once
 
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "operator/resources/canonical.hpp"
 #include "operator/resources/names.hpp"
 
@@ -24,7 +24,7 @@ struct revision {
 /// metadata.name and spec; `gateway` the same as typed values.
 struct revision_inputs {
     const json::object& manifest;
-    const spec::gateway& gateway;
+    const manifest::gateway& gateway;
     std::string image;
     std::string restarted_at;  ///< The annotation of that name; empty: none.
 };

@@ -1,5 +1,5 @@
 // The three Services.
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "operator/resources/companions.hpp"
 #include "operator/resources/metadata.hpp"
 
@@ -24,13 +24,13 @@ json::object service_port(const std::string& name, std::uint16_t port, json::val
     return {{"name", name}, {"port", port}, {"targetPort", std::move(target)}, {"protocol", "TCP"}};
 }
 
-const char* type_text(spec::service_type type) {
+const char* type_text(manifest::service_type type) {
     switch (type) {
-        case spec::service_type::cluster_ip:
+        case manifest::service_type::cluster_ip:
             return "ClusterIP";
-        case spec::service_type::node_port:
+        case manifest::service_type::node_port:
             return "NodePort";
-        case spec::service_type::load_balancer:
+        case manifest::service_type::load_balancer:
             return "LoadBalancer";
     }
     return "ClusterIP";
@@ -38,16 +38,16 @@ const char* type_text(spec::service_type type) {
 
 }  // namespace
 
-json::object device_service(const gateway_ref& owner, const spec::gateway& gateway) {
+json::object device_service(const gateway_ref& owner, const manifest::gateway& gateway) {
     const auto& wanted = gateway.service;
     json::array ports;
     for (const auto& listener : gateway.listeners) {
         ports.push_back(service_port(listener.name, listener.port, container_port(listener.port)));
     }
     json::object spec{{"type", type_text(wanted.type)}};
-    if (wanted.type != spec::service_type::cluster_ip) {
+    if (wanted.type != manifest::service_type::cluster_ip) {
         spec["externalTrafficPolicy"] =
-            wanted.external_traffic_policy == spec::traffic_policy::local ? "Local" : "Cluster";
+            wanted.external_traffic_policy == manifest::traffic_policy::local ? "Local" : "Cluster";
     }
     if (!wanted.load_balancer_class.empty()) spec["loadBalancerClass"] = wanted.load_balancer_class;
     if (!wanted.load_balancer_source_ranges.empty()) {
@@ -70,7 +70,7 @@ json::object metrics_service(const gateway_ref& owner) {
     );
 }
 
-json::object internal_service(const gateway_ref& owner, const spec::gateway& gateway) {
+json::object internal_service(const gateway_ref& owner, const manifest::gateway& gateway) {
     json::array ports{service_port("health", port::health, "health")};
     for (const auto& upstream : gateway.upstreams) {
         if (!upstream.embedded) continue;

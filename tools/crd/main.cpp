@@ -1,5 +1,5 @@
 // pgw-crd: prints what is generated from the field tables.
-#include "common/spec/crd.hpp"
+#include "common/manifest/generate/crd.hpp"
 
 #include <iostream>
 #include <string_view>
@@ -7,9 +7,9 @@
 int main(int argc, char** argv) {
     const std::string_view what = argc == 2 ? argv[1] : "";
     if (what == "crd") {
-        std::cout << pgw::spec::crd_yaml();
+        std::cout << pgw::manifest::crd_yaml();
     } else if (what == "reference") {
-        std::cout << pgw::spec::crd_reference();
+        std::cout << pgw::manifest::crd_reference();
     } else {
         std::cerr << "usage: pgw-crd crd | reference\n";
         return 2;

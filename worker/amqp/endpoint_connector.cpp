@@ -24,7 +24,7 @@ endpoint_connector::endpoint_connector(
       resolver_(context.io),
       socket_(context.io) {}
 
-void endpoint_connector::start(const spec::endpoint& endpoint) {
+void endpoint_connector::start(const manifest::endpoint& endpoint) {
     const auto port =
         endpoint.port != 0 ? endpoint.port : static_cast<std::uint16_t>(endpoint.tls ? 5671 : 5672);
     context_.wheel.arm(timer_, base::clock::now() + timeout_);

@@ -1,7 +1,7 @@
 // Resolves a host and connects a TCP socket, one address after the other. Internal: sees Asio.
 #pragma once
 
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "worker/amqp/member_timer.hpp"
 #include "worker/amqp/uplink.hpp"
 
@@ -22,7 +22,7 @@ public:
     using handler = std::function<void(int fd, const std::string& error)>;
 
     endpoint_connector(const engine_context& context, base::milliseconds timeout, handler done);
-    void start(const spec::endpoint& endpoint);
+    void start(const manifest::endpoint& endpoint);
     void cancel();
 
 private:

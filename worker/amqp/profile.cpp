@@ -48,15 +48,15 @@ constexpr profile rabbitmq{
 
 }  // namespace
 
-const profile& profile_of(spec::upstream_type type) noexcept {
+const profile& profile_of(manifest::upstream_type type) noexcept {
     switch (type) {
-        case spec::upstream_type::embedded:
+        case manifest::upstream_type::embedded:
             return embedded;
-        case spec::upstream_type::artemis:
+        case manifest::upstream_type::artemis:
             return artemis;
-        case spec::upstream_type::rabbitmq:
+        case manifest::upstream_type::rabbitmq:
             return rabbitmq;
-        case spec::upstream_type::generic:
+        case manifest::upstream_type::generic:
             break;
     }
     return generic;

@@ -1,7 +1,7 @@
 // What each kind of upstream can do, as a table, where it does not say so itself when connecting.
 #pragma once
 
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 
 #include <cstdint>
 #include <span>
@@ -18,6 +18,6 @@ struct profile {
     std::span<const std::string_view> retryable_conditions;
 };
 
-const profile& profile_of(spec::upstream_type type) noexcept;
+const profile& profile_of(manifest::upstream_type type) noexcept;
 
 }  // namespace pgw::amqp

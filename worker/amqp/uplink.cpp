@@ -35,7 +35,7 @@ private:
     std::shared_ptr<sender_link> link_;
 };
 
-std::vector<spec::endpoint> endpoints_of(const spec::upstream& upstream) {
+std::vector<manifest::endpoint> endpoints_of(const manifest::upstream& upstream) {
     if (!upstream.endpoints.empty() || !upstream.embedded) return upstream.endpoints;
     const auto& embedded = *upstream.embedded;
     const bool any = embedded.address == "0.0.0.0" || embedded.address == "::";
@@ -130,7 +130,8 @@ private:
         auto opened = open_stream(fd, endpoint);
         if (!opened) return endpoint_failed("TLS settings are not loaded");
         auto& stream = *opened;
-        if (!stream.is_tls() && settings_.upstream.sasl.mechanism == spec::sasl_mechanism::plain &&
+        if (!stream.is_tls() &&
+            settings_.upstream.sasl.mechanism == manifest::sasl_mechanism::plain &&
             !is_loopback(endpoint.host)) {
             log_.warn("password sent without TLS", {{"host", endpoint.host}});
         }
@@ -138,7 +139,7 @@ private:
         connection_.start(std::move(stream), endpoint.host);
     }
 
-    std::optional<net::byte_stream> open_stream(int fd, const spec::endpoint& endpoint) {
+    std::optional<net::byte_stream> open_stream(int fd, const manifest::endpoint& endpoint) {
         if (!endpoint.tls) return net::byte_stream(fd);
         std::optional<net::byte_stream> secured;
         if (settings_.tls) {
@@ -213,7 +214,7 @@ private:
     uplink_settings settings_;
     uplink_metrics& metrics_;
     base::logger log_;
-    std::vector<spec::endpoint> endpoints_;
+    std::vector<manifest::endpoint> endpoints_;
     base::backoff backoff_;
     uplink_connection connection_;
     std::shared_ptr<endpoint_connector> connector_;

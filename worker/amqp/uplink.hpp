@@ -6,8 +6,8 @@
 #include "common/base/log.hpp"
 #include "common/base/metrics.hpp"
 #include "common/base/timing_wheel.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "common/net/tls_context.hpp"
-#include "common/spec/gateway.hpp"
 #include "worker/amqp/link.hpp"
 #include "worker/amqp/upstream_secrets.hpp"
 
@@ -48,7 +48,7 @@ struct uplink_metrics {
 
 struct uplink_settings {
     std::string container_id;
-    spec::upstream upstream;
+    manifest::upstream upstream;
     std::shared_ptr<const upstream_secrets> secrets;  ///< Null: none are needed.
     std::shared_ptr<net::tls_context> tls;            ///< For amqps endpoints.
 };

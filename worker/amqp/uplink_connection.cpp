@@ -17,13 +17,13 @@ namespace {
 constexpr std::uint32_t most_refused_links = 64;  // then a peer that keeps attaching is hung up on
 constexpr std::uint16_t channel_maximum = 1023;
 
-const char* mechanism_name(spec::sasl_mechanism mechanism) {
+const char* mechanism_name(manifest::sasl_mechanism mechanism) {
     switch (mechanism) {
-        case spec::sasl_mechanism::plain:
+        case manifest::sasl_mechanism::plain:
             return "PLAIN";
-        case spec::sasl_mechanism::external:
+        case manifest::sasl_mechanism::external:
             return "EXTERNAL";
-        case spec::sasl_mechanism::anonymous:
+        case manifest::sasl_mechanism::anonymous:
             break;
     }
     return "ANONYMOUS";
@@ -79,7 +79,7 @@ void uplink_connection::start(net::byte_stream stream, const std::string& host) 
 
 void uplink_connection::configure_sasl(bool tls) {
     const auto mechanism = settings_.upstream.sasl.mechanism;
-    if (mechanism == spec::sasl_mechanism::plain) {
+    if (mechanism == manifest::sasl_mechanism::plain) {
         const auto secrets =
             settings_.secrets ? settings_.secrets->get() : upstream_secrets::values{};
         pn_connection_set_user(io_->connection(), secrets.user_name.c_str());
@@ -89,7 +89,7 @@ void uplink_connection::configure_sasl(bool tls) {
     pn_sasl_allowed_mechs(sasl, mechanism_name(mechanism));
     // Proton does not know of the TLS around it. An amqp:// endpoint with PLAIN is the operator's
     // explicit choice: the uplink warns of it.
-    pn_sasl_set_allow_insecure_mechs(sasl, tls || mechanism == spec::sasl_mechanism::plain);
+    pn_sasl_set_allow_insecure_mechs(sasl, tls || mechanism == manifest::sasl_mechanism::plain);
 }
 
 void uplink_connection::abort(std::string_view condition, std::string_view description) {

@@ -7,7 +7,7 @@
 namespace pgw::bridge {
 
 core_publisher::core_publisher(
-    const spec::gateway& gateway, publisher_environment environment, publisher_metrics& metrics
+    const manifest::gateway& gateway, publisher_environment environment, publisher_metrics& metrics
 )
     : gateway_(gateway), environment_(std::move(environment)), metrics_(metrics) {
     routes_.reserve(gateway.routes.publish.size());
@@ -15,14 +15,14 @@ core_publisher::core_publisher(
         const auto upstream = std::find_if(
             gateway.upstreams.begin(),
             gateway.upstreams.end(),
-            [&](const spec::upstream& u) { return u.name == spec.upstream; }
+            [&](const manifest::upstream& u) { return u.name == spec.upstream; }
         );
         route compiled(spec);
         // One anonymous link serves every value of a variable address.
         const auto address = compiled.address_is_constant() ? spec.address : std::string();
         compiled.at_most_once = &lane_for(*upstream, address, true);
         compiled.at_least_once = &lane_for(*upstream, address, false);
-        if (spec.on_refused.type == spec::on_refused_type::dead_letter) {
+        if (spec.on_refused.type == manifest::on_refused_type::dead_letter) {
             compiled.dead_letter = &lane_for(*upstream, spec.on_refused.dead_letter_address, false);
         }
         routes_.push_back(std::move(compiled));
@@ -35,7 +35,7 @@ core_publisher::~core_publisher() {
 }
 
 lane& core_publisher::lane_for(
-    const spec::upstream& upstream, const std::string& address, bool presettled
+    const manifest::upstream& upstream, const std::string& address, bool presettled
 ) {
     for (auto& placed : lanes_) {
         if (placed.upstream == upstream.name && placed.address == address &&
@@ -83,7 +83,7 @@ submission core_publisher::publish(stream& stream, const message& message, base:
     if (matched == nullptr) {
         metrics_.received.add();
         metrics_.unmatched.add();
-        if (gateway_.routes.unmatched == spec::unmatched_policy::discard) {
+        if (gateway_.routes.unmatched == manifest::unmatched_policy::discard) {
             metrics_.discarded.add();
             return {};
         }
@@ -133,7 +133,7 @@ submission core_publisher::refuse(
 ) {
     auto silent = silent_refusal::disconnect;
     if (!can_refuse && route != nullptr &&
-        route->spec().on_refused.type == spec::on_refused_type::discard) {
+        route->spec().on_refused.type == manifest::on_refused_type::discard) {
         silent = silent_refusal::acknowledge;
         metrics_.discarded.add();
     }
@@ -190,7 +190,7 @@ void core_publisher::on_finished(
     } else {
         count(given.kind, metrics_.timed_out);
         if (given.kind == result_class::refused && !stream.can_refuse) {
-            if (publication.route->spec().on_refused.type == spec::on_refused_type::discard) {
+            if (publication.route->spec().on_refused.type == manifest::on_refused_type::discard) {
                 metrics_.discarded.add();
                 result.silent = silent_refusal::acknowledge;
             } else if (to_dead_letter(publication, bytes)) {

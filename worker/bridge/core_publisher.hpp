@@ -27,7 +27,9 @@ class core_publisher final : public publisher, public lane_host, public stream_o
 public:
     /// Opens every route's links at once. `gateway` outlives the publisher.
     core_publisher(
-        const spec::gateway& gateway, publisher_environment environment, publisher_metrics& metrics
+        const manifest::gateway& gateway,
+        publisher_environment environment,
+        publisher_metrics& metrics
     );
     /// All open streams must be closed.
     ~core_publisher() override;
@@ -54,7 +56,7 @@ private:
         std::unique_ptr<bridge::lane> lane;
     };
 
-    lane& lane_for(const spec::upstream& upstream, const std::string& address, bool presettled);
+    lane& lane_for(const manifest::upstream& upstream, const std::string& address, bool presettled);
     submission refuse(const route* route, bool can_refuse, refusal why, std::string_view text);
     bool to_dead_letter(const publication& publication, base::bytes_view bytes);
     void count(result_class kind, base::counter& not_in_time);
@@ -69,7 +71,7 @@ private:
     publisher_metrics& metrics() noexcept override { return metrics_; }
     void on_closed(core_stream& stream) noexcept override;
 
-    const spec::gateway& gateway_;
+    const manifest::gateway& gateway_;
     publisher_environment environment_;
     publisher_metrics& metrics_;
     std::vector<route> routes_;

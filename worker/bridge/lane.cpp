@@ -24,7 +24,7 @@ base::milliseconds retry_delay(std::uint16_t attempts, std::uint32_t random) noe
 lane::lane(
     amqp::uplink& uplink,
     const amqp::sender_options& options,
-    const spec::upstream_limits& limits,
+    const manifest::upstream_limits& limits,
     const amqp::profile& profile,
     lane_host& host
 )

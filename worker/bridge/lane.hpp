@@ -8,7 +8,7 @@
 // survives a return.
 #pragma once
 
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "worker/amqp/link.hpp"
 #include "worker/amqp/profile.hpp"
 #include "worker/bridge/byte_ring.hpp"
@@ -57,7 +57,7 @@ public:
     lane(
         amqp::uplink& uplink,
         const amqp::sender_options& options,
-        const spec::upstream_limits& limits,
+        const manifest::upstream_limits& limits,
         const amqp::profile& profile,
         lane_host& host
     );
@@ -116,7 +116,7 @@ private:
 
     lane_host& host_;
     const amqp::profile& profile_;
-    const spec::upstream_limits limits_;
+    const manifest::upstream_limits limits_;
     bool presettled_;
     bool starved_writer_ = false;  ///< reserve() failed since the last on_room.
     byte_ring bytes_;

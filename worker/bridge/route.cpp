@@ -3,10 +3,10 @@
 
 namespace pgw::bridge {
 
-route::route(const spec::publish_route& spec)
+route::route(const manifest::publish_route& spec)
     : spec_(&spec), subject_is_topic_(spec.subject == "{topic}") {
-    if (auto parsed = spec::parse_topic_template(spec.match_topic);
-        auto* topic = std::get_if<spec::topic_template>(&parsed)) {
+    if (auto parsed = manifest::parse_topic_template(spec.match_topic);
+        auto* topic = std::get_if<manifest::topic_template>(&parsed)) {
         topic_ = std::move(*topic);
     }
     const auto bound = topic_.variables();

@@ -1,7 +1,7 @@
 // A publish route, compiled: what it matches and what it makes of a match.
 #pragma once
 
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "worker/bridge/mapping.hpp"
 #include "worker/bridge/topic_match.hpp"
 
@@ -22,11 +22,11 @@ struct expansion {
 
 struct route {
     /// `spec` outlives the route. Its templates are valid.
-    explicit route(const spec::publish_route& spec);
+    explicit route(const manifest::publish_route& spec);
 
-    const spec::publish_route& spec() const noexcept { return *spec_; }
+    const manifest::publish_route& spec() const noexcept { return *spec_; }
     bool address_is_constant() const noexcept { return address_.is_constant(); }
-    bool strict() const noexcept { return spec_->ordering == spec::ordering::strict; }
+    bool strict() const noexcept { return spec_->ordering == manifest::ordering::strict; }
     bool matches(std::string_view topic, captures& captured) const noexcept {
         return match(topic_, topic, captured);
     }
@@ -45,8 +45,8 @@ struct route {
     lane* dead_letter = nullptr;
 
 private:
-    const spec::publish_route* spec_;
-    spec::topic_template topic_;
+    const manifest::publish_route* spec_;
+    manifest::topic_template topic_;
     compiled_value address_;
     compiled_value subject_;
     std::vector<compiled_value> properties_;

@@ -6,13 +6,13 @@
 namespace pgw::bridge {
 namespace {
 
-using spec::piece_kind;
-using kind_type = spec::template_level::kind_type;
+using manifest::piece_kind;
+using kind_type = manifest::template_level::kind_type;
 
 /// Matches one level. A variable takes up to the next occurrence of the literal behind it; the last
 /// one takes what is left.
 bool match_level(
-    const std::vector<spec::template_piece>& pieces,
+    const std::vector<manifest::template_piece>& pieces,
     std::string_view level,
     captures& captured,
     std::size_t& next
@@ -48,7 +48,7 @@ constexpr std::pair<std::string_view, std::string_view builtin_values::*> builti
 }  // namespace
 
 bool match(
-    const spec::topic_template& pattern, std::string_view topic, captures& captured
+    const manifest::topic_template& pattern, std::string_view topic, captures& captured
 ) noexcept {
     std::size_t next = 0;
     bool more = true;  // levels of the topic are left
@@ -83,8 +83,8 @@ bool match(
 }
 
 compiled_value::compiled_value(const std::string& text, const std::vector<std::string>& bound) {
-    const auto parsed = spec::parse_value_template(text);
-    const auto* value = std::get_if<spec::value_template>(&parsed);
+    const auto parsed = manifest::parse_value_template(text);
+    const auto* value = std::get_if<manifest::value_template>(&parsed);
     if (value == nullptr) return;
     if (value->is_constant()) {
         for (const auto& p : value->pieces) constant_ += p.text;

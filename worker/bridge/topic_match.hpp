@@ -2,7 +2,7 @@
 // allocation while matching.
 #pragma once
 
-#include "common/spec/topic_template.hpp"
+#include "common/manifest/text/topic_template.hpp"
 
 #include <array>
 #include <cstdint>
@@ -21,7 +21,7 @@ struct captures {
 /// variable never matches the first level of a topic that begins with `$` (MQTT 5.0 section 4.7.2):
 /// such topics are matched by literals only.
 bool match(
-    const spec::topic_template& pattern, std::string_view topic, captures& captured
+    const manifest::topic_template& pattern, std::string_view topic, captures& captured
 ) noexcept;
 
 /// Values that exist without a match.

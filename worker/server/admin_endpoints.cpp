@@ -24,7 +24,7 @@ net::admin_handlers metrics_of(const net::admin_handlers& all) {
 
 admin_endpoints::admin_endpoints(
     boost::asio::io_context& io,
-    const spec::admin& admin,
+    const manifest::admin& admin,
     const binding& binding,
     const application_options& options,
     const net::admin_handlers& handlers,

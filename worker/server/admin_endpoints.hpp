@@ -3,8 +3,8 @@
 #pragma once
 
 #include "common/base/log.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "common/net/admin_server.hpp"
-#include "common/spec/gateway.hpp"
 #include "worker/server/binding.hpp"
 #include "worker/server/options.hpp"
 
@@ -20,7 +20,7 @@ public:
     /// where listeners do; without an override, where the admin server does.
     admin_endpoints(
         boost::asio::io_context& io,
-        const spec::admin& admin,
+        const manifest::admin& admin,
         const binding& binding,
         const application_options& options,
         const net::admin_handlers& handlers,

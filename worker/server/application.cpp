@@ -1,7 +1,8 @@
 // Composition, signals, admin answers, drain.
 #include "worker/server/application.hpp"
 
-#include "common/spec/read.hpp"
+#include "common/manifest/generate/print.hpp"
+#include "common/manifest/read/read.hpp"
 #include "version.hpp"
 #include "worker/server/admin_endpoints.hpp"
 #include "worker/server/config_watch.hpp"
@@ -31,7 +32,7 @@ constexpr base::milliseconds hurried_drain{500};
 }  // namespace
 
 struct application::impl {
-    impl(spec::gateway g, application_options o, std::shared_ptr<base::log_sink> s)
+    impl(manifest::gateway g, application_options o, std::shared_ptr<base::log_sink> s)
         : gateway(std::move(g)),
           options(std::move(o)),
           sink(std::move(s)),
@@ -69,7 +70,7 @@ struct application::impl {
         listeners.open();
     }
 
-    void start_broker(const spec::upstream& upstream, amqp::uplink_settings& settings) {
+    void start_broker(const manifest::upstream& upstream, amqp::uplink_settings& settings) {
         const auto& address = where.address(upstream.embedded->address);
         const auto& broker =
             brokers.emplace_back(upstream, address, log.with({{"upstream", upstream.name}}));
@@ -98,7 +99,7 @@ struct application::impl {
         handlers.live = [] { return true; };
         handlers.ready = [this] { return readiness(); };
         handlers.status = [this] { return status(); };
-        handlers.config = [this] { return spec::print_manifest_json(config.applied()); };
+        handlers.config = [this] { return manifest::print_manifest_json(config.applied()); };
         admin = std::make_unique<admin_endpoints>(
             main.io(), gateway.admin, where, options, handlers, log
         );
@@ -233,7 +234,7 @@ struct application::impl {
         });
     }
 
-    const spec::gateway gateway;  ///< As it was at the start; `config` has what was taken over.
+    const manifest::gateway gateway;  ///< As it was at the start; `config` has what was taken over.
     const application_options options;
     std::shared_ptr<base::log_sink> sink;
     base::logger log;
@@ -258,7 +259,7 @@ struct application::impl {
 };
 
 application::application(
-    spec::gateway gateway, application_options options, std::shared_ptr<base::log_sink> log
+    manifest::gateway gateway, application_options options, std::shared_ptr<base::log_sink> log
 )
     : impl_(std::make_unique<impl>(std::move(gateway), std::move(options), std::move(log))) {}
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/base/log.hpp"
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "worker/server/options.hpp"
 
 #include <memory>
@@ -20,7 +20,7 @@ class application {
 public:
     /// The sink's level follows the manifest.
     application(
-        spec::gateway gateway, application_options options, std::shared_ptr<base::log_sink> log
+        manifest::gateway gateway, application_options options, std::shared_ptr<base::log_sink> log
     );
     ~application();
 

@@ -1,8 +1,8 @@
 // See config_watch.hpp.
 #include "worker/server/config_watch.hpp"
 
-#include "common/spec/differences.hpp"
-#include "common/spec/read.hpp"
+#include "common/manifest/project/differences.hpp"
+#include "common/manifest/read/read.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -27,7 +27,7 @@ std::string enumerate(const std::vector<std::string>& all) {
 }  // namespace
 
 config_watch::config_watch(
-    std::string path, const std::string& text, spec::gateway applied, base::logger log
+    std::string path, const std::string& text, manifest::gateway applied, base::logger log
 )
     : path_(std::move(path)),
       applied_(std::move(applied)),
@@ -60,15 +60,15 @@ bool config_watch::consider(const std::string& text, std::string hash) {
         log_.info("configuration is the applied one again", {{"hash", hash_}});
         return false;
     }
-    auto read = spec::read_manifest(text);
-    if (const auto* problems = std::get_if<std::vector<spec::problem>>(&read)) {
+    auto read = manifest::read_manifest(text);
+    if (const auto* problems = std::get_if<std::vector<manifest::problem>>(&read)) {
         std::vector<std::string> texts;
-        for (const auto& problem : *problems) texts.push_back(spec::to_string(problem));
+        for (const auto& problem : *problems) texts.push_back(manifest::to_string(problem));
         refuse("invalid: " + enumerate(texts));
         return false;
     }
-    auto& fresh = std::get<spec::gateway>(read);
-    if (const auto fields = spec::roll_differences(applied_, fresh); !fields.empty()) {
+    auto& fresh = std::get<manifest::gateway>(read);
+    if (const auto fields = manifest::roll_differences(applied_, fresh); !fields.empty()) {
         refuse("needs a new process: " + enumerate(fields));
         return false;
     }

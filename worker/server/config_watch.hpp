@@ -3,7 +3,7 @@
 #pragma once
 
 #include "common/base/log.hpp"
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "worker/server/manifest_file.hpp"
 
 #include <string>
@@ -16,7 +16,7 @@ class config_watch {
 public:
     /// `applied` is what `text` says. An empty path is never looked at.
     config_watch(
-        std::string path, const std::string& text, spec::gateway applied, base::logger log
+        std::string path, const std::string& text, manifest::gateway applied, base::logger log
     );
 
     /// Whether there is a new configuration that was taken over: `applied()` has it. A file that is
@@ -24,7 +24,7 @@ public:
     /// `problem()`, and is logged once.
     bool check();
 
-    const spec::gateway& applied() const noexcept { return applied_; }
+    const manifest::gateway& applied() const noexcept { return applied_; }
     /// Of the text that is applied: see manifest_hash().
     const std::string& hash() const noexcept { return hash_; }
     /// Why the file as it stands is not applied; empty: it is.
@@ -35,7 +35,7 @@ private:
     void refuse(std::string problem);
 
     std::string path_;
-    spec::gateway applied_;
+    manifest::gateway applied_;
     base::logger log_;
     std::string hash_;
     std::string seen_hash_;  ///< Of the text that was looked at last.

@@ -10,7 +10,7 @@
 namespace pgw::server {
 
 struct embedded_broker::impl {
-    impl(const spec::upstream& upstream, const std::string& address, base::logger log)
+    impl(const manifest::upstream& upstream, const std::string& address, base::logger log)
         : name(upstream.name),
           policy({upstream.embedded->max_queue_bytes, upstream.embedded->max_queues}, metrics) {
         amqp::server_options options;
@@ -47,7 +47,7 @@ struct embedded_broker::impl {
 };
 
 embedded_broker::embedded_broker(
-    const spec::upstream& upstream, const std::string& address, base::logger log
+    const manifest::upstream& upstream, const std::string& address, base::logger log
 )
     : impl_(std::make_unique<impl>(upstream, address, std::move(log))) {}
 

@@ -4,7 +4,7 @@
 
 #include "common/base/log.hpp"
 #include "common/base/metrics.hpp"
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -14,7 +14,9 @@ namespace pgw::server {
 class embedded_broker {
 public:
     /// Binds and starts; throws std::system_error when it cannot.
-    embedded_broker(const spec::upstream& upstream, const std::string& address, base::logger log);
+    embedded_broker(
+        const manifest::upstream& upstream, const std::string& address, base::logger log
+    );
     ~embedded_broker();
 
     std::uint16_t port() const noexcept;

@@ -17,7 +17,7 @@ bool servable(const shared_listener& listener) {
 listener_set::listener_set(fleet& fleet, const binding& binding, base::logger log)
     : fleet_(fleet), binding_(binding), log_(std::move(log)) {}
 
-void listener_set::add(const spec::listener& listener, std::shared_ptr<net::tls_context> tls) {
+void listener_set::add(const manifest::listener& listener, std::shared_ptr<net::tls_context> tls) {
     auto& shared = fleet_.listeners.emplace_back();
     shared.name = listener.name;
     shared.tls = std::move(tls);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/base/log.hpp"
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "worker/server/binding.hpp"
 #include "worker/server/worker_thread.hpp"
 
@@ -17,7 +17,7 @@ public:
     listener_set(fleet& fleet, const binding& binding, base::logger log);
 
     /// With a TLS context that is not loaded it stays closed until that is.
-    void add(const spec::listener& listener, std::shared_ptr<net::tls_context> tls);
+    void add(const manifest::listener& listener, std::shared_ptr<net::tls_context> tls);
     /// Opens what can be served and is not open. Throws std::runtime_error that names address,
     /// port and cause.
     void open();

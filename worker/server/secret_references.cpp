@@ -18,7 +18,7 @@ std::vector<secret_reference> tls_references::all() const {
     return found;
 }
 
-tls_references references_of(const spec::listener& listener, std::size_t index) {
+tls_references references_of(const manifest::listener& listener, std::size_t index) {
     tls_references found;
     found.path = item("listeners", index) + "tls";
     const auto& secret = listener.tls->secret.name;
@@ -30,7 +30,7 @@ tls_references references_of(const spec::listener& listener, std::size_t index) 
     return found;
 }
 
-tls_references references_of(const spec::upstream& upstream, std::size_t index) {
+tls_references references_of(const manifest::upstream& upstream, std::size_t index) {
     tls_references found;
     found.path = item("upstreams", index) + "tls";
     if (!upstream.tls) return found;
@@ -44,7 +44,7 @@ tls_references references_of(const spec::upstream& upstream, std::size_t index) 
     return found;
 }
 
-login_references login_of(const spec::upstream& upstream, std::size_t index) {
+login_references login_of(const manifest::upstream& upstream, std::size_t index) {
     const auto path = item("upstreams", index) + "sasl.secretRef";
     const auto& secret = upstream.sasl.secret->name;
     return {{path, secret, "username"}, {path, secret, "password"}};

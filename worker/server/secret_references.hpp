@@ -1,7 +1,7 @@
 // Which keys of which secrets the fields of a manifest refer to.
 #pragma once
 
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 
 #include <string>
 #include <vector>
@@ -28,9 +28,9 @@ struct tls_references {
 };
 
 /// Of a listener that has TLS.
-tls_references references_of(const spec::listener& listener, std::size_t index);
+tls_references references_of(const manifest::listener& listener, std::size_t index);
 /// For amqps endpoints.
-tls_references references_of(const spec::upstream& upstream, std::size_t index);
+tls_references references_of(const manifest::upstream& upstream, std::size_t index);
 
 struct login_references {
     secret_reference user_name;
@@ -38,6 +38,6 @@ struct login_references {
 };
 
 /// Of an upstream with SASL PLAIN.
-login_references login_of(const spec::upstream& upstream, std::size_t index);
+login_references login_of(const manifest::upstream& upstream, std::size_t index);
 
 }  // namespace pgw::server

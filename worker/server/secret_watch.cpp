@@ -6,13 +6,13 @@
 namespace pgw::server {
 namespace {
 
-net::peer_verification verification_of(spec::client_auth_mode mode) {
+net::peer_verification verification_of(manifest::client_auth_mode mode) {
     switch (mode) {
-        case spec::client_auth_mode::optional:
+        case manifest::client_auth_mode::optional:
             return net::peer_verification::optional;
-        case spec::client_auth_mode::required:
+        case manifest::client_auth_mode::required:
             return net::peer_verification::required;
-        case spec::client_auth_mode::none:
+        case manifest::client_auth_mode::none:
             break;
     }
     return net::peer_verification::none;
@@ -50,7 +50,7 @@ secret_watch::tls_entry secret_watch::make(net::tls_files files, const tls_refer
 }
 
 std::shared_ptr<net::tls_context> secret_watch::add(
-    const spec::listener& listener, std::size_t index
+    const manifest::listener& listener, std::size_t index
 ) {
     if (!listener.tls) return nullptr;
     net::tls_files files;
@@ -60,7 +60,7 @@ std::shared_ptr<net::tls_context> secret_watch::add(
 }
 
 void secret_watch::add(
-    const spec::upstream& upstream, std::size_t index, amqp::uplink_settings& settings
+    const manifest::upstream& upstream, std::size_t index, amqp::uplink_settings& settings
 ) {
     upstream_entry entry;
     entry.secrets = std::make_shared<amqp::upstream_secrets>();
@@ -71,7 +71,7 @@ void secret_watch::add(
         entry.tls = make(std::move(files), references_of(upstream, index));
         settings.tls = entry.tls->context;
     }
-    if (upstream.sasl.mechanism == spec::sasl_mechanism::plain) {
+    if (upstream.sasl.mechanism == manifest::sasl_mechanism::plain) {
         entry.login = login_of(upstream, index);
     }
     if (!entry.tls && !entry.login) return;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "common/base/log.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "common/net/tls_context.hpp"
-#include "common/spec/gateway.hpp"
 #include "worker/amqp/uplink.hpp"
 #include "worker/server/secret_references.hpp"
 #include "worker/server/secrets.hpp"
@@ -30,9 +30,11 @@ public:
     secret_watch(secrets files, base::logger log);
 
     /// The TLS context of a listener, null when it has none. Not loaded before check().
-    std::shared_ptr<net::tls_context> add(const spec::listener& listener, std::size_t index);
+    std::shared_ptr<net::tls_context> add(const manifest::listener& listener, std::size_t index);
     /// Sets `secrets` and `tls` of an upstream's settings, where it needs them.
-    void add(const spec::upstream& upstream, std::size_t index, amqp::uplink_settings& settings);
+    void add(
+        const manifest::upstream& upstream, std::size_t index, amqp::uplink_settings& settings
+    );
 
     /// Looks at all files. Each problem, and the end of each, is logged once.
     void check();

@@ -67,7 +67,7 @@ boost::json::array missing_of(const std::vector<secret_problem>& problems) {
     return missing;
 }
 
-bool is_routed(const spec::gateway& gateway, std::string_view upstream) {
+bool is_routed(const manifest::gateway& gateway, std::string_view upstream) {
     const auto& routes = gateway.routes.publish;
     return std::ranges::any_of(routes, [&](const auto& route) {
         return route.upstream == upstream;

@@ -10,7 +10,7 @@ namespace pgw::server {
 namespace {
 
 /// Room for the largest packet and one read behind it.
-std::size_t scratch_size(const spec::gateway& gateway) {
+std::size_t scratch_size(const manifest::gateway& gateway) {
     return gateway.limits.max_packet_size + (std::size_t{128} << 10);
 }
 

@@ -19,7 +19,7 @@ class worker_thread;
 
 /// What the threads of a worker have in common. Built once, then read only but for the atomics.
 struct fleet {
-    const spec::gateway& gateway;
+    const manifest::gateway& gateway;
     std::deque<shared_listener> listeners;
     /// By upstream name; container_id is completed per thread.
     std::map<std::string, amqp::uplink_settings> uplinks;

@@ -13,20 +13,20 @@ namespace {
 using mqtt::protocol_version;
 using mqtt::reason_code;
 
-mqtt::decode_limits codec_limits(const spec::limits& limits) {
+mqtt::decode_limits codec_limits(const manifest::limits& limits) {
     return {.max_user_properties = limits.max_user_properties};
 }
 
 /// The keep alive in force, in seconds: what the client asks for, at most the cap, which also
 /// stands in for "none".
-std::uint16_t effective_keep_alive(std::uint16_t asked, const spec::limits& limits) {
+std::uint16_t effective_keep_alive(std::uint16_t asked, const manifest::limits& limits) {
     const auto cap = std::clamp<std::int64_t>(limits.max_keep_alive.count(), 1, 0xFFFF);
     return asked == 0 || asked > cap ? std::uint16_t(cap) : asked;
 }
 
 }  // namespace
 
-first_packet peek(base::bytes_view bytes, const spec::limits& limits) {
+first_packet peek(base::bytes_view bytes, const manifest::limits& limits) {
     const auto frame = mqtt::next_frame(bytes, limits.max_packet_size);
     using kind = first_packet::kind;
     if (bytes.empty()) return {};

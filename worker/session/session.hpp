@@ -5,7 +5,7 @@
 #include "common/base/bytes.hpp"
 #include "common/base/clock.hpp"
 #include "common/base/metrics.hpp"
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "worker/bridge/publisher.hpp"
 #include "worker/mqtt/decode.hpp"
 #include "worker/session/ack_window.hpp"
@@ -82,7 +82,7 @@ private:
 
 /// What a session uses of its thread. All of it outlives the session.
 struct services {
-    const spec::limits& limits;
+    const manifest::limits& limits;
     bridge::publisher& publisher;
     directory& clients;
     session_metrics& metrics;
@@ -119,7 +119,7 @@ struct first_packet {
     kind verdict = kind::incomplete;
     std::string_view client_id{};  ///< Into the bytes given.
 };
-first_packet peek(base::bytes_view bytes, const spec::limits& limits);
+first_packet peek(base::bytes_view bytes, const manifest::limits& limits);
 
 /// Longer client identifiers are refused (0x85, in 3.x 0x02).
 inline constexpr std::size_t max_client_id_size = 1024;

@@ -60,16 +60,16 @@ const child* proved_revision(const gateway_entry& entry, const std::string& exce
 }
 
 std::string choose_image(
-    const spec::gateway& gateway, const gateway_entry& entry, const std::string& default_image
+    const manifest::gateway& gateway, const gateway_entry& entry, const std::string& default_image
 ) {
     if (!gateway.worker.image.empty()) return gateway.worker.image;
-    if (gateway.worker.upgrade_policy == spec::upgrade_policy::automatic) return default_image;
+    if (gateway.worker.upgrade_policy == manifest::upgrade_policy::automatic) return default_image;
     const auto* running = proved_revision(entry, {});
     if (running == nullptr) running = newest_revision(entry);
     return running == nullptr ? default_image : running->image;
 }
 
-std::uint32_t effective_shards(const spec::gateway& gateway) noexcept {
+std::uint32_t effective_shards(const manifest::gateway& gateway) noexcept {
     // Zero is a wish of its own: stopped, whatever an autoscaler's bounds are.
     if (!gateway.autoscaling || gateway.shards == 0) return gateway.shards;
     return std::clamp(

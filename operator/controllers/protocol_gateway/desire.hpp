@@ -1,7 +1,7 @@
 // What should be: image, revision, shards. Pure.
 #pragma once
 
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "operator/controllers/protocol_gateway/cache.hpp"
 #include "operator/controllers/protocol_gateway/rollout.hpp"
 
@@ -22,11 +22,11 @@ const child* newest_revision(const gateway_entry& entry);
 /// `worker.image`; unset: what the gateway runs already, unless its policy is Automatic, else the
 /// operator's default.
 std::string choose_image(
-    const spec::gateway& gateway, const gateway_entry& entry, const std::string& default_image
+    const manifest::gateway& gateway, const gateway_entry& entry, const std::string& default_image
 );
 
 /// spec.shards, held within the autoscaler's bounds where there is one.
-std::uint32_t effective_shards(const spec::gateway& gateway) noexcept;
+std::uint32_t effective_shards(const manifest::gateway& gateway) noexcept;
 
 /// The names of autoscalers that are not ours and scale this gateway.
 std::vector<std::string> foreign_scalers(const gateway_entry& entry);

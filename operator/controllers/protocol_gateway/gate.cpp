@@ -1,8 +1,8 @@
 // The gate.
 #include "operator/controllers/protocol_gateway/gate.hpp"
 
-#include "common/spec/fields.hpp"
-#include "common/spec/read.hpp"
+#include "common/manifest/model/fields.hpp"
+#include "common/manifest/read/read.hpp"
 
 #include <map>
 
@@ -10,7 +10,7 @@ namespace pgw::controllers {
 
 namespace {
 
-void check_ports(const spec::gateway& gateway, std::vector<std::string>& problems) {
+void check_ports(const manifest::gateway& gateway, std::vector<std::string>& problems) {
     std::map<std::uint16_t, std::string> taken;
     const auto check = [&](const std::string& path, std::uint16_t declared, std::uint16_t port) {
         if (declared == 0) {
@@ -52,13 +52,14 @@ void check_ports(const spec::gateway& gateway, std::vector<std::string>& problem
 gated gate(const gateway_record& record) {
     gated result;
     result.manifest = {
-        {"apiVersion", json::string_view(spec::api_version.data(), spec::api_version.size())},
-        {"kind", json::string_view(spec::kind_name.data(), spec::kind_name.size())},
+        {"apiVersion", json::string_view(manifest::api_version.data(), manifest::api_version.size())
+        },
+        {"kind", json::string_view(manifest::kind_name.data(), manifest::kind_name.size())},
         {"metadata", {{"name", record.ref.name}}},
         {"spec", json::parse(record.spec)},
     };
-    auto read = spec::read_manifest(json::serialize(result.manifest));
-    if (const auto* problems = std::get_if<std::vector<spec::problem>>(&read)) {
+    auto read = manifest::read_manifest(json::serialize(result.manifest));
+    if (const auto* problems = std::get_if<std::vector<manifest::problem>>(&read)) {
         for (const auto& problem : *problems) {
             result.problems.push_back(
                 (problem.path.empty() ? "" : problem.path + ": ") + problem.text
@@ -66,7 +67,7 @@ gated gate(const gateway_record& record) {
         }
         return result;
     }
-    result.gateway = std::get<spec::gateway>(std::move(read));
+    result.gateway = std::get<manifest::gateway>(std::move(read));
     check_ports(*result.gateway, result.problems);
     if (!result.problems.empty()) result.gateway.reset();
     return result;

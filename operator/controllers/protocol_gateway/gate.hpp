@@ -1,7 +1,7 @@
 // Whether a gateway can be acted upon, and what it says. Pure.
 #pragma once
 
-#include "common/spec/gateway.hpp"
+#include "common/manifest/model/gateway.hpp"
 #include "operator/controllers/protocol_gateway/model.hpp"
 
 #include <optional>
@@ -11,9 +11,9 @@
 namespace pgw::controllers {
 
 struct gated {
-    json::object manifest;                 ///< apiVersion, kind, metadata.name and spec, as stored.
-    std::optional<spec::gateway> gateway;  ///< nullopt: `problems` says why.
-    std::vector<std::string> problems;     ///< `path: text`.
+    json::object manifest;  ///< apiVersion, kind, metadata.name and spec, as stored.
+    std::optional<manifest::gateway> gateway;  ///< nullopt: `problems` says why.
+    std::vector<std::string> problems;         ///< `path: text`.
 };
 
 /// Reads and validates as a worker would, and checks what only a cluster knows: the ports that the

@@ -1,7 +1,7 @@
 // Reading API objects.
 #include "operator/controllers/protocol_gateway/model.hpp"
 
-#include "common/spec/fields.hpp"
+#include "common/manifest/model/fields.hpp"
 
 #include <array>
 
@@ -120,7 +120,7 @@ const kube::resource_type& type_of(child_kind kind) noexcept {
 
 const kube::resource_type& gateway_type() noexcept {
     static constexpr kube::resource_type type{
-        "protocolgateway.dev", "v1alpha1", "protocolgateways", spec::kind_name
+        "protocolgateway.dev", "v1alpha1", "protocolgateways", manifest::kind_name
     };
     return type;
 }
@@ -170,7 +170,7 @@ std::optional<child> parse_child(child_kind kind, const json::object& object) {
 
 std::string owning_gateway(const json::object& object) {
     const auto* owner = controlling_owner(object);
-    if (owner == nullptr || text_at(*owner, {"kind"}) != spec::kind_name) return {};
+    if (owner == nullptr || text_at(*owner, {"kind"}) != manifest::kind_name) return {};
     return std::string(text_at(*owner, {"name"}));
 }
 
@@ -211,7 +211,8 @@ gateway_record parse_gateway(const json::object& object) {
 }
 
 std::optional<scaler> parse_scaler(const json::object& object, std::string& gateway) {
-    if (text_at(object, {"spec", "scaleTargetRef", "kind"}) != spec::kind_name) return std::nullopt;
+    if (text_at(object, {"spec", "scaleTargetRef", "kind"}) != manifest::kind_name)
+        return std::nullopt;
     const auto version = text_at(object, {"spec", "scaleTargetRef", "apiVersion"});
     if (!version.starts_with("protocolgateway.dev/")) return std::nullopt;
     gateway = text_at(object, {"spec", "scaleTargetRef", "name"});

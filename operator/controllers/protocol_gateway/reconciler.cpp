@@ -352,7 +352,8 @@ kube::awaitable<void> reconciler::write_status(run& r) {
     input.applied = r.applied;
     input.foreign_scalers = r.foreign_scalers;
     input.pod_monitors_missing =
-        r.gated.gateway && r.gated.gateway->monitoring.type == spec::monitoring_type::pod_monitor &&
+        r.gated.gateway &&
+        r.gated.gateway->monitoring.type == manifest::monitoring_type::pod_monitor &&
         !features_.pod_monitors;
     input.overdue = r.now - since > r.deadline;
     input.now = r.now;

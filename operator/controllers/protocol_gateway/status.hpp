@@ -26,9 +26,9 @@ struct apply_problems {
 struct status_input {
     explicit status_input(const gateway_entry& e) : entry(e) {}
 
-    const gateway_entry& entry;              ///< Has a record.
-    const spec::gateway* gateway = nullptr;  ///< nullptr: the spec is invalid.
-    std::vector<std::string> problems;       ///< Why it is invalid.
+    const gateway_entry& entry;                  ///< Has a record.
+    const manifest::gateway* gateway = nullptr;  ///< nullptr: the spec is invalid.
+    std::vector<std::string> problems;           ///< Why it is invalid.
     std::string target;  ///< The revision that shards should have; empty: none yet.
     std::string target_image;
     std::string default_image;

@@ -117,7 +117,7 @@ private:
 
     std::uint32_t random_;
     base::time_point now_{std::chrono::hours(1)};
-    spec::limits limits_;
+    manifest::limits limits_;
     fake_publisher publisher_;
     directory clients_;
     session_metrics metrics_;

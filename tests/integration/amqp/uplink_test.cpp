@@ -191,7 +191,7 @@ TEST_F(uplink_test, plain_credentials_are_checked) {
     options.password = "secret";
     amqp_peer peer(options);
     auto settings = settings_for({peer.port()});
-    settings.upstream.sasl.mechanism = spec::sasl_mechanism::plain;
+    settings.upstream.sasl.mechanism = manifest::sasl_mechanism::plain;
     const auto secrets = std::make_shared<amqp::upstream_secrets>();
     secrets->set({"gateway", "secret", {}});
     settings.secrets = secrets;
@@ -214,7 +214,7 @@ TEST_F(uplink_test, nothing_is_tried_until_the_credentials_are_there) {
     options.password = "secret";
     amqp_peer peer(options);
     auto settings = settings_for({peer.port()});
-    settings.upstream.sasl.mechanism = spec::sasl_mechanism::plain;
+    settings.upstream.sasl.mechanism = manifest::sasl_mechanism::plain;
     const auto secrets = std::make_shared<amqp::upstream_secrets>();
     secrets->set({{}, {}, "no password yet"});
     settings.secrets = secrets;
@@ -234,7 +234,7 @@ TEST_F(uplink_test, the_next_attempt_takes_the_new_password) {
     options.password = "secret";
     amqp_peer peer(options);
     auto settings = settings_for({peer.port()});
-    settings.upstream.sasl.mechanism = spec::sasl_mechanism::plain;
+    settings.upstream.sasl.mechanism = manifest::sasl_mechanism::plain;
     const auto secrets = std::make_shared<amqp::upstream_secrets>();
     secrets->set({"gateway", "old", {}});
     settings.secrets = secrets;

@@ -9,7 +9,7 @@ namespace pgw::amqp {
 namespace {
 
 TEST(profile_test, every_upstream_type_has_its_own_and_retries_a_full_queue) {
-    using enum spec::upstream_type;
+    using enum manifest::upstream_type;
     EXPECT_EQ(profile_of(embedded).name, "Embedded");
     EXPECT_EQ(profile_of(generic).name, "Generic");
     EXPECT_EQ(profile_of(artemis).name, "Artemis");
@@ -24,7 +24,7 @@ TEST(profile_test, every_upstream_type_has_its_own_and_retries_a_full_queue) {
 }
 
 TEST(profile_test, rabbitmq_ends_sessions_with_a_bad_attach) {
-    const auto& rabbit = profile_of(spec::upstream_type::rabbitmq);
+    const auto& rabbit = profile_of(manifest::upstream_type::rabbitmq);
     EXPECT_TRUE(rabbit.bad_attach_ends_session);
 }
 

@@ -80,7 +80,7 @@ TEST_F(lane_order, a_link_lost_while_messages_are_deferred_keeps_the_order) {
 
 TEST_F(lane_order, strict_ordering_keeps_one_in_flight_per_client) {
     auto gateway = one_route();
-    gateway.routes.publish[0].ordering = spec::ordering::strict;
+    gateway.routes.publish[0].ordering = manifest::ordering::strict;
     build(gateway);
     recording_sink first_sink;
     recording_sink second_sink;
@@ -105,7 +105,7 @@ TEST_F(lane_order, every_publication_gets_exactly_one_result_under_random_faults
         auto gateway = one_route();
         gateway.upstreams[0].limits.max_unsettled = 64;
         gateway.routes.publish[0].ordering =
-            seed % 2 == 0 ? spec::ordering::strict : spec::ordering::relaxed;
+            seed % 2 == 0 ? manifest::ordering::strict : manifest::ordering::relaxed;
         build(gateway);
         std::vector<recording_sink> sinks(3);
         std::vector<bridge::stream_handle> streams;

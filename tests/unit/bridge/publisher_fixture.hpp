@@ -32,14 +32,14 @@ public:
     int capacity = 0;
 };
 
-inline spec::gateway one_route() {
-    spec::gateway gateway;
+inline manifest::gateway one_route() {
+    manifest::gateway gateway;
     gateway.name = "test";
-    spec::upstream upstream;
+    manifest::upstream upstream;
     upstream.name = "up";
-    upstream.type = spec::upstream_type::artemis;
+    upstream.type = manifest::upstream_type::artemis;
     gateway.upstreams.push_back(upstream);
-    spec::publish_route route;
+    manifest::publish_route route;
     route.name = "all";
     route.match_topic = "{*rest}";
     route.upstream = "up";
@@ -50,7 +50,7 @@ inline spec::gateway one_route() {
 
 class publisher_fixture : public ::testing::Test {
 protected:
-    void build(spec::gateway gateway) {
+    void build(manifest::gateway gateway) {
         gateway_ = std::move(gateway);
         publisher_ = std::make_unique<bridge::core_publisher>(
             gateway_,
@@ -97,7 +97,7 @@ protected:
     fake_sender& settled() { return *uplink_.find("telemetry", true); }
 
     base::time_point now_{std::chrono::hours(1)};
-    spec::gateway gateway_;
+    manifest::gateway gateway_;
     fake_uplink uplink_;
     bridge::publisher_metrics metrics_;
     std::unique_ptr<bridge::core_publisher> publisher_;

@@ -196,7 +196,7 @@ TEST_F(publisher, an_unmatched_topic_is_refused_or_discarded_as_the_policy_says)
     stream.reset();
 
     uplink_.senders.clear();
-    gateway.routes.unmatched = spec::unmatched_policy::discard;
+    gateway.routes.unmatched = manifest::unmatched_policy::discard;
     publisher_.reset();
     build(gateway);
     stream = open(sink);
@@ -249,7 +249,7 @@ TEST_F(publisher, a_refusal_that_cannot_be_told_follows_on_refused) {
     publisher_.reset();
     uplink_.senders.clear();
 
-    gateway.routes.publish[0].on_refused.type = spec::on_refused_type::discard;
+    gateway.routes.publish[0].on_refused.type = manifest::on_refused_type::discard;
     build(gateway);
     recording_sink discarding;
     stream = open(discarding, "c1", false);
@@ -262,7 +262,7 @@ TEST_F(publisher, a_refusal_that_cannot_be_told_follows_on_refused) {
 
 TEST_F(publisher, a_dead_letter_is_acknowledged_only_when_it_was_accepted) {
     auto gateway = one_route();
-    gateway.routes.publish[0].on_refused = {spec::on_refused_type::dead_letter, "dead"};
+    gateway.routes.publish[0].on_refused = {manifest::on_refused_type::dead_letter, "dead"};
     build(gateway);
     recording_sink sink;
     const auto stream = open(sink, "c1", false);

@@ -13,8 +13,8 @@ using pgw::bridge::builtin_values;
 using pgw::bridge::captures;
 using pgw::bridge::compiled_value;
 
-pgw::spec::topic_template parse(std::string_view text) {
-    return std::get<pgw::spec::topic_template>(pgw::spec::parse_topic_template(text));
+pgw::manifest::topic_template parse(std::string_view text) {
+    return std::get<pgw::manifest::topic_template>(pgw::manifest::parse_topic_template(text));
 }
 
 /// The captured values joined by '|', or nothing without a match.

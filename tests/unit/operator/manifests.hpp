@@ -1,7 +1,7 @@
 // Gateways for tests.
 #pragma once
 
-#include "common/spec/read.hpp"
+#include "common/manifest/read/read.hpp"
 #include "operator/resources/revision.hpp"
 
 #include <gtest/gtest.h>
@@ -39,17 +39,17 @@ struct stored_gateway {
           gateway(read(object)),
           inputs{object, gateway, std::move(image), {}} {}
 
-    static spec::gateway read(const json::object& object) {
-        auto result = spec::read_manifest(json::serialize(object));
-        if (const auto* problems = std::get_if<std::vector<spec::problem>>(&result)) {
-            for (const auto& problem : *problems) ADD_FAILURE() << spec::to_string(problem);
+    static manifest::gateway read(const json::object& object) {
+        auto result = manifest::read_manifest(json::serialize(object));
+        if (const auto* problems = std::get_if<std::vector<manifest::problem>>(&result)) {
+            for (const auto& problem : *problems) ADD_FAILURE() << manifest::to_string(problem);
             return {};
         }
-        return std::get<spec::gateway>(std::move(result));
+        return std::get<manifest::gateway>(std::move(result));
     }
 
     json::object object;
-    spec::gateway gateway;
+    manifest::gateway gateway;
     resources::revision_inputs inputs;
 };
 

@@ -64,9 +64,9 @@ TEST(revision, a_broken_config_map_holds_none) {
 TEST(revision, the_worker_reads_its_configuration) {
     const stored_gateway stored(R"({"shards": 3, "service": {"type": "NodePort"}})");
     const auto config = render_config(stored.inputs);
-    const auto read = spec::read_manifest(config);
-    ASSERT_TRUE(std::holds_alternative<spec::gateway>(read));
-    const auto& gateway = std::get<spec::gateway>(read);
+    const auto read = manifest::read_manifest(config);
+    ASSERT_TRUE(std::holds_alternative<manifest::gateway>(read));
+    const auto& gateway = std::get<manifest::gateway>(read);
     EXPECT_EQ(gateway.threads, 1u);
     EXPECT_EQ(gateway.drain.endpoint_delay, base::seconds{10});
     EXPECT_EQ(config.find("shards"), std::string::npos);
@@ -75,8 +75,8 @@ TEST(revision, the_worker_reads_its_configuration) {
 
 TEST(revision, what_the_user_sets_is_not_replaced_for_the_cluster) {
     const stored_gateway stored(R"({"threads": 3, "drain": {"endpointDelay": "1s"}})");
-    const auto read = spec::read_manifest(render_config(stored.inputs));
-    const auto& gateway = std::get<spec::gateway>(read);
+    const auto read = manifest::read_manifest(render_config(stored.inputs));
+    const auto& gateway = std::get<manifest::gateway>(read);
     EXPECT_EQ(gateway.threads, 3u);
     EXPECT_EQ(gateway.drain.endpoint_delay, base::seconds{1});
 }

@@ -1,7 +1,7 @@
 // Following the manifest's file: what is taken over, what is refused and how often that is said.
 #include "worker/server/config_watch.hpp"
 
-#include "common/spec/read.hpp"
+#include "common/manifest/read/read.hpp"
 #include "tests/support/certificates.hpp"
 #include "worker/server/manifest_file.hpp"
 
@@ -40,8 +40,10 @@ protected:
             base::log_format::json,
             [this](std::string_view line) { log += line; }
         );
-        auto read = spec::read_manifest(manifest());
-        return {folder.path(name), manifest(), std::get<spec::gateway>(read), base::logger(sink)};
+        auto read = manifest::read_manifest(manifest());
+        return {
+            folder.path(name), manifest(), std::get<manifest::gateway>(read), base::logger(sink)
+        };
     }
     std::size_t logged(const std::string& what) const {
         std::size_t count = 0;

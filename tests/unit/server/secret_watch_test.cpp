@@ -1,7 +1,8 @@
 // Certificates and credentials that are missing, come, change and go.
 #include "worker/server/secret_watch.hpp"
 
-#include "common/spec/read.hpp"
+#include "common/manifest/generate/print.hpp"
+#include "common/manifest/read/read.hpp"
 #include "tests/support/certificates.hpp"
 
 #include <boost/json.hpp>
@@ -18,23 +19,24 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-spec::gateway gateway_with_secrets() {
-    spec::gateway gateway;
+manifest::gateway gateway_with_secrets() {
+    manifest::gateway gateway;
     auto& listener = gateway.listeners.emplace_back();
     listener.name = "mqtts";
-    listener.tls = spec::listener_tls{
-        {"cert"}, spec::client_auth_mode::required, spec::key_ref{"clients", "ca.crt"}
+    listener.tls = manifest::listener_tls{
+        {"cert"}, manifest::client_auth_mode::required, manifest::key_ref{"clients", "ca.crt"}
     };
     auto& upstream = gateway.upstreams.emplace_back();
     upstream.name = "bus";
     upstream.endpoints = {{true, "bus.example", 5671}};
-    upstream.sasl = {spec::sasl_mechanism::plain, spec::secret_ref{"login"}};
-    upstream.tls =
-        spec::upstream_tls{spec::secret_ref{"own"}, spec::key_ref{"trust", "bundle"}, {}};
+    upstream.sasl = {manifest::sasl_mechanism::plain, manifest::secret_ref{"login"}};
+    upstream.tls = manifest::upstream_tls{
+        manifest::secret_ref{"own"}, manifest::key_ref{"trust", "bundle"}, {}
+    };
     return gateway;
 }
 
-std::vector<secret_reference> all_references(const spec::gateway& gateway) {
+std::vector<secret_reference> all_references(const manifest::gateway& gateway) {
     auto found = references_of(gateway.listeners[0], 0).all();
     for (auto& reference : references_of(gateway.upstreams[0], 0).all()) found.push_back(reference);
     const auto login = login_of(gateway.upstreams[0], 0);
@@ -56,7 +58,7 @@ const boost::json::value* at_path(const boost::json::value& manifest, std::strin
 
 TEST(secret_references, their_paths_are_those_of_the_manifest) {
     const auto gateway = gateway_with_secrets();
-    const auto printed = boost::json::parse(spec::print_manifest_json(gateway));
+    const auto printed = boost::json::parse(manifest::print_manifest_json(gateway));
     const auto references = all_references(gateway);
     EXPECT_THAT(references, SizeIs(8));
     for (const auto& reference : references) {
@@ -95,13 +97,13 @@ protected:
         [this](std::string_view line) { log += line; }
     );
     secret_watch watch{secrets(folder.path()), base::logger(sink)};
-    spec::gateway gateway = gateway_with_secrets();
+    manifest::gateway gateway = gateway_with_secrets();
     amqp::uplink_settings settings;
 };
 
 TEST_F(secret_watch_test, a_plain_gateway_needs_nothing) {
-    spec::listener listener;
-    spec::upstream upstream;
+    manifest::listener listener;
+    manifest::upstream upstream;
     EXPECT_EQ(watch.add(listener, 0), nullptr);
     watch.add(upstream, 0, settings);
     watch.check();
@@ -127,7 +129,7 @@ TEST_F(secret_watch_test, a_listeners_certificate_may_come_later) {
 }
 
 TEST_F(secret_watch_test, what_was_loaded_stays_when_its_files_go) {
-    gateway.listeners[0].tls->client_auth = spec::client_auth_mode::none;
+    gateway.listeners[0].tls->client_auth = manifest::client_auth_mode::none;
     gateway.listeners[0].tls->client_ca.reset();
     const auto tls = watch.add(gateway.listeners[0], 0);
     write_pair("cert", authority.issue("localhost", "DNS:localhost"));
@@ -140,7 +142,7 @@ TEST_F(secret_watch_test, what_was_loaded_stays_when_its_files_go) {
 }
 
 TEST_F(secret_watch_test, invalid_files_are_named_by_their_key) {
-    gateway.listeners[0].tls->client_auth = spec::client_auth_mode::none;
+    gateway.listeners[0].tls->client_auth = manifest::client_auth_mode::none;
     gateway.listeners[0].tls->client_ca.reset();
     const auto tls = watch.add(gateway.listeners[0], 0);
     write_pair("cert", authority.issue("localhost", "DNS:localhost"));

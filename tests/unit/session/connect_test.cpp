@@ -363,7 +363,7 @@ TEST_F(connecting, will_topic_with_too_many_levels_is_refused) {
 
 TEST_F(connecting, peek_decides_as_soon_as_it_can) {
     using kind = first_packet::kind;
-    const spec::limits limits;
+    const manifest::limits limits;
     const auto connect = hex("10 0d 0004 'MQTT' 04 02 000a 0001 'c'");
     for (std::size_t size = 0; size < connect.size(); ++size) {
         EXPECT_EQ(peek(std::span(connect).first(size), limits).verdict, kind::incomplete) << size;

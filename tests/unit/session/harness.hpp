@@ -22,7 +22,7 @@ inline constexpr auto v5 = protocol_version::v5;
 
 /// What the sessions of a thread share.
 struct thread_context {
-    spec::limits limits;
+    manifest::limits limits;
     fake_publisher publisher;
     directory clients;
     session_metrics metrics;
