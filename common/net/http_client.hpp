@@ -36,8 +36,8 @@ struct http_peer {
 struct http_request {
     std::string method = "GET";
     std::string target = "/";
-    std::vector<std::pair<std::string, std::string>>
-        headers;  ///< Host and Content-Length are added.
+    /// Host and Content-Length are added.
+    std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
     /// Whether it may be sent again when a kept connection turned out to be closed.
     bool repeatable = true;

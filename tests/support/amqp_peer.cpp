@@ -1,4 +1,3 @@
-// See amqp_peer.hpp.
 #include "tests/support/amqp_peer.hpp"
 
 #include "tests/support/amqp_loop.hpp"

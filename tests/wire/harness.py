@@ -30,6 +30,16 @@ WORKER = os.environ.get("PGW_WORKER", os.path.join(BIN, "gateway-worker"))
 TIMEOUT = float(os.environ.get("PGW_TEST_TIMEOUT", "10"))
 
 
+def red_on(version):
+    """Marks a test that fails on a released version: it shows a fault of that version that is repaired here."""
+
+    def mark(test):
+        test.red_on = version
+        return test
+
+    return mark
+
+
 def free_port():
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,3 @@
-// See clients.hpp.
 #include "tools/amqp/clients.hpp"
 
 #include "tools/amqp/message_text.hpp"

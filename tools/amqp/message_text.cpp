@@ -1,4 +1,3 @@
-// See message_text.hpp.
 #include "tools/amqp/message_text.hpp"
 
 #include "common/base/json_text.hpp"

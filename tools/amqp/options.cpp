@@ -1,4 +1,3 @@
-// See options.hpp.
 #include "tools/amqp/options.hpp"
 
 #include <charconv>

@@ -1,4 +1,3 @@
-// See decoding.hpp.
 #include "worker/amqp/decoding.hpp"
 
 namespace pgw::amqp {

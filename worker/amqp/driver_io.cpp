@@ -1,4 +1,3 @@
-// See driver_io.hpp.
 #include "worker/amqp/driver_io.hpp"
 
 #include <boost/asio/io_context.hpp>

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "common/net/byte_stream.hpp"
+#include "worker/amqp/engine.hpp"
 #include "worker/amqp/frame_guard.hpp"
 #include "worker/amqp/member_timer.hpp"
 #include "worker/amqp/proton.hpp"
-#include "worker/amqp/uplink.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <proton/connection_driver.h>

@@ -1,4 +1,3 @@
-// See endpoint_connector.hpp.
 #include "worker/amqp/endpoint_connector.hpp"
 
 #include <boost/asio/io_context.hpp>

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "common/manifest/model/gateway.hpp"
+#include "worker/amqp/engine.hpp"
 #include "worker/amqp/member_timer.hpp"
-#include "worker/amqp/uplink.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 

@@ -1,4 +1,3 @@
-// See frame_guard.hpp.
 #include "worker/amqp/frame_guard.hpp"
 
 #include <algorithm>

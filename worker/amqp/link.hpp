@@ -24,8 +24,8 @@ enum class outcome_kind : std::uint8_t {
 /// The views live for the call.
 struct outcome {
     outcome_kind kind = outcome_kind::unknown;
-    std::string_view
-        condition;  ///< rejected: the error's symbol, such as amqp:resource-limit-exceeded.
+    /// rejected: the error's symbol, such as amqp:resource-limit-exceeded.
+    std::string_view condition;
     std::string_view description;     ///< rejected: the error's text.
     bool delivery_failed = false;     ///< modified.
     bool undeliverable_here = false;  ///< modified.

@@ -1,4 +1,3 @@
-// See profile.hpp.
 #include "worker/amqp/profile.hpp"
 
 #include <array>

@@ -1,4 +1,3 @@
-// See proton.hpp.
 #include "worker/amqp/proton.hpp"
 
 #include <proton/codec.h>

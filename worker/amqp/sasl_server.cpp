@@ -1,4 +1,3 @@
-// See sasl_server.hpp.
 #include "worker/amqp/sasl_server.hpp"
 
 #include <proton/sasl.h>

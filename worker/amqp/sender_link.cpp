@@ -1,4 +1,3 @@
-// See sender_link.hpp.
 #include "worker/amqp/sender_link.hpp"
 
 #include "worker/amqp/driver_io.hpp"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "common/base/backoff.hpp"
+#include "worker/amqp/engine.hpp"
 #include "worker/amqp/proton.hpp"
-#include "worker/amqp/uplink.hpp"
 
 #include <proton/session.h>
 

@@ -4,8 +4,8 @@
 
 #include "common/base/bytes.hpp"
 #include "common/base/log.hpp"
+#include "worker/amqp/engine.hpp"
 #include "worker/amqp/link.hpp"
-#include "worker/amqp/uplink.hpp"
 
 #include <cstdint>
 #include <memory>

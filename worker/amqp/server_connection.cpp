@@ -1,4 +1,3 @@
-// See server_connection.hpp.
 #include "worker/amqp/server_connection.hpp"
 
 #include <proton/codec.h>

@@ -1,4 +1,3 @@
-// See uplink_connection.hpp.
 #include "worker/amqp/uplink_connection.hpp"
 
 #include <proton/connection.h>

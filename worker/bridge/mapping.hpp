@@ -43,8 +43,8 @@ struct envelope {
 struct encoded {
     std::size_t size =
         0;  ///< What the buffer needed; larger than the buffer: nothing usable was written.
-    std::uint32_t ttl_offset =
-        0;  ///< Where the header's ttl value (big endian, milliseconds) is; 0: no ttl.
+    /// Where the header's ttl value (big endian, milliseconds) is; 0: no ttl.
+    std::uint32_t ttl_offset = 0;
 };
 
 /// The saturated ttl in milliseconds of an expiry in seconds.

@@ -1,4 +1,4 @@
-// See broker.hpp: which node an address names, and what its links may do.
+// Which node an address names, and what its links may do.
 #include "worker/broker/broker.hpp"
 
 #include "worker/amqp/decoding.hpp"

@@ -1,4 +1,3 @@
-// See queue.hpp.
 #include "worker/broker/queue.hpp"
 
 #include <algorithm>

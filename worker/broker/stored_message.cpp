@@ -1,4 +1,3 @@
-// See stored_message.hpp.
 #include "worker/broker/stored_message.hpp"
 
 #include "worker/amqp/decoding.hpp"

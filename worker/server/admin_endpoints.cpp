@@ -1,4 +1,3 @@
-// See admin_endpoints.hpp.
 #include "worker/server/admin_endpoints.hpp"
 
 namespace pgw::server {

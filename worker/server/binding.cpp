@@ -1,4 +1,3 @@
-// See binding.hpp.
 #include "worker/server/binding.hpp"
 
 namespace pgw::server {

@@ -1,4 +1,3 @@
-// See config_watch.hpp.
 #include "worker/server/config_watch.hpp"
 
 #include "common/manifest/project/differences.hpp"

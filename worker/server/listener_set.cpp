@@ -1,4 +1,3 @@
-// See listener_set.hpp.
 #include "worker/server/listener_set.hpp"
 
 #include "worker/server/listening_socket.hpp"

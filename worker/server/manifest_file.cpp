@@ -1,4 +1,3 @@
-// See manifest_file.hpp.
 #include "worker/server/manifest_file.hpp"
 
 #include <sys/stat.h>

@@ -1,4 +1,3 @@
-// See secret_references.hpp.
 #include "worker/server/secret_references.hpp"
 
 namespace pgw::server {

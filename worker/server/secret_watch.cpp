@@ -1,4 +1,3 @@
-// See secret_watch.hpp.
 #include "worker/server/secret_watch.hpp"
 
 #include <algorithm>

@@ -108,8 +108,8 @@ struct upstream_limits {
 struct upstream {
     std::string name;
     upstream_type type = upstream_type::generic;
-    std::vector<endpoint>
-        endpoints;  ///< Tried in order, then again from the first. Empty for Embedded.
+    /// Tried in order, then again from the first. Empty for Embedded.
+    std::vector<endpoint> endpoints;
     upstream_sasl sasl;
     std::optional<upstream_tls> tls;          ///< Used by amqps endpoints.
     std::optional<embedded_broker> embedded;  ///< read_manifest sets it for type Embedded.

@@ -30,8 +30,8 @@ struct compute_resources {
 struct worker_pods {
     std::string image;  ///< Empty: see docs/operations.md, "Worker image".
     manifest::upgrade_policy upgrade_policy = upgrade_policy::manual;
-    std::optional<compute_resources>
-        resources;             ///< Unset: requests 100m and 64Mi, memory limit 512Mi.
+    /// Unset: requests 100m and 64Mi, memory limit 512Mi.
+    std::optional<compute_resources> resources;
     std::string pod_template;  ///< JSON text of a partial PodTemplateSpec; empty: none.
 };
 
@@ -73,8 +73,8 @@ struct pod_monitor {
 
 struct monitoring {
     monitoring_type type = monitoring_type::none;
-    std::optional<manifest::pod_monitor>
-        pod_monitor;  ///< read_manifest sets it for type PodMonitor.
+    /// read_manifest sets it for type PodMonitor.
+    std::optional<manifest::pod_monitor> pod_monitor;
 };
 
 enum class network_policy_type : std::uint8_t { none, managed };

@@ -5,10 +5,9 @@
 //
 //     view.field(info, &owner::member, rule)             a field of the struct
 //     view.field(info, &owner::member, rule, only_for)   the same, of one alternative of a union
-//     view.group(info, [](auto& view) {...})             a sub-object whose fields are this
-//     struct's view.constant(info, "text")                        a field with only one allowed
-//     value view.ignored(info)                                 Kubernetes' own; accepted, of no
-//     effect
+//     view.group(info, [](auto& view) {...})             a sub-object whose fields are this struct's
+//     view.constant(info, "text")                        a field with only one allowed value
+//     view.ignored(info)                                 Kubernetes' own; accepted, of no effect
 //
 // Reading, checking, printing, cutting (project.hpp), the CRD and the reference page are views.
 #pragma once

@@ -1,4 +1,3 @@
-// See differences.hpp.
 #include "common/manifest/project/differences.hpp"
 
 #include "common/manifest/generate/to_json.hpp"

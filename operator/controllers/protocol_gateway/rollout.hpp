@@ -25,12 +25,12 @@ struct shard_view {
 
 struct rollout_input {
     std::vector<shard_view> shards;  ///< Deployments that exist and are not being deleted.
-    std::set<std::uint32_t>
-        occupied;  ///< Indices whose Deployment is gone or going and which still have pods or it.
+    /// Indices whose Deployment is gone or going and which still have pods or it.
+    std::set<std::uint32_t> occupied;
     std::uint32_t desired = 0;
     std::string target;  ///< The revision that every shard should have.
-    std::string
-        fallback;  ///< What a new shard gets while the target is not proved; empty: the target.
+    /// What a new shard gets while the target is not proved; empty: the target.
+    std::string fallback;
     bool stopped = false;  ///< The target's rollout was stopped.
     std::uint32_t max_concurrent = 1;
     bool retire_singly = false;  ///< One shard at a time, each to its end.
@@ -48,18 +48,16 @@ struct rollout_plan {
     std::vector<shard_change> update;  ///< To the target; or only its `rolled_from` changes.
     std::vector<std::uint32_t> retire;
     std::optional<shard_change> put_back;  ///< And the target's rollout stops.
-    std::uint32_t in_flight =
-        0;                 ///< Shards on their way to the target, those of this plan included.
+    /// Shards on their way to the target, those of this plan included.
+    std::uint32_t in_flight = 0;
     bool rolling = false;  ///< A shard does not have the target, or is on its way to it.
 };
 
 /// - A shard that serves nothing is updated at once: it has nothing to lose, and it must not wait
-/// for
-///   itself. One whose previous roll has not settled is next. Others follow by index, while at most
-///   `max_concurrent` are on their way.
+///   for itself. One whose previous roll has not settled is next. Others follow by index, while at
+///   most `max_concurrent` are on their way.
 /// - A shard whose upstreams were all reachable before its roll and are not after it, while no
-/// shard
-///   of the old revision has lost them too, is put back.
+///   shard of the old revision has lost them too, is put back.
 /// - Retired are shards that do not serve, then those with the fewest clients, then the highest
 ///   index. An index is used again only when nothing of it is left.
 rollout_plan plan_rollout(const rollout_input& input);
