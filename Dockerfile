@@ -9,9 +9,10 @@ ARG PROGRAMS=compiled
 FROM ${BASE_IMAGE} AS compiled
 WORKDIR /src
 COPY scripts/install-deps scripts/
+COPY scripts/lib/speak scripts/lib/
 RUN scripts/install-deps build
 COPY . .
-RUN cmake --preset release -DPGW_BUILD_TESTS=OFF -DPGW_BUILD_BENCH=OFF \
+RUN cmake --preset release \
     && cmake --build build/release --target gateway-worker gateway-operator pgw-amqp \
     && mkdir /programs && cp build/release/bin/gateway-worker build/release/bin/gateway-operator build/release/bin/pgw-amqp /programs/
 
