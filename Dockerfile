@@ -29,7 +29,7 @@ COPY scripts/image-root /usr/local/bin/
 RUN image-root /root-of-image /programs/gateway-operator
 
 FROM scratch AS worker
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0-dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Protocol Gateway worker" \
       org.opencontainers.image.description="Bridges MQTT devices to AMQP 1.0 back ends" \
@@ -41,7 +41,7 @@ USER 65532:65532
 ENTRYPOINT ["/usr/bin/gateway-worker"]
 
 FROM scratch AS operator
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0-dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Protocol Gateway operator" \
       org.opencontainers.image.description="Reconciles ProtocolGateway resources into worker Deployments" \
