@@ -5,8 +5,6 @@
 #include "common/manifest/text/syntax.hpp"
 #include "common/manifest/text/topic_template.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -170,15 +168,6 @@ std::string print_endpoint(const endpoint& endpoint) {
     const bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
     return std::string(endpoint.tls ? "amqps://" : "amqp://") + (is_ipv6 ? "[" : "") +
            endpoint.host + (is_ipv6 ? "]" : "") + ":" + std::to_string(endpoint.port);
-}
-
-bool is_loopback(std::string_view host) {
-    const std::string text(host);
-    in_addr v4{};
-    if (::inet_pton(AF_INET, text.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-    in6_addr v6{};
-    if (::inet_pton(AF_INET6, text.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
-    return text == "localhost";
 }
 
 std::optional<std::string> check_text(text_kind kind, const std::string& text) {
