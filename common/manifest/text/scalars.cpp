@@ -244,7 +244,7 @@ std::string in_quotes(std::string_view text) {
         if (next > longest) break;
         end = next;
     }
-    base::append_json_string(json, text.substr(0, end));
+    base::append_visible_string(json, text.substr(0, end));
     json.front() = '\'';
     json.back() = '\'';
     return end < text.size() ? json + "..." : json;
