@@ -24,9 +24,12 @@ import proton.handlers
 import proton.reactor
 import proton.utils
 
+from tests.support import ports
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("PGW_BIN", os.path.join(ROOT, "build", "release", "bin"))
 WORKER = os.environ.get("PGW_WORKER", os.path.join(BIN, "gateway-worker"))
+free_port = ports.lease  # A port for this process alone; see tests/support/ports.py.
 TIMEOUT = float(os.environ.get("PGW_TEST_TIMEOUT", "10"))
 
 
@@ -38,13 +41,6 @@ def red_on(version):
         return test
 
     return mark
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def eventually(condition, what, seconds=TIMEOUT):
