@@ -168,6 +168,7 @@ struct logging {
 struct admin {
     std::string address = "127.0.0.1";
     std::uint16_t port = 9090;
+    std::vector<std::string> hosts;
 };
 
 struct drain {
