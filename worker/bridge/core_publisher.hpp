@@ -52,6 +52,7 @@ public:
 private:
     struct placed_lane {
         std::string upstream;
+        amqp::uplink* uplink = nullptr;
         std::string address;
         std::unique_ptr<bridge::lane> lane;
     };
@@ -76,7 +77,8 @@ private:
     publisher_metrics& metrics_;
     std::vector<route> routes_;
     std::vector<placed_lane> lanes_;
-    std::vector<core_stream*> waiting_;  ///< Answered `blocked`, to be woken.
+    std::vector<amqp::uplink*> uplinks_;  ///< Of the lanes, each once.
+    std::vector<core_stream*> waiting_;   ///< Answered `blocked`, to be woken.
     /// Closed streams with publications in flight, by client id. Ordered, not hashed: devices
     /// choose the keys.
     std::map<std::string, core_stream*> lingering_;
