@@ -4,6 +4,7 @@
 #include "version.hpp"
 #include "worker/server/application.hpp"
 #include "worker/server/manifest_file.hpp"
+#include "worker/server/memory.hpp"
 
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -163,7 +164,7 @@ int main(int argc, char** argv) {
     }
     auto& gateway = std::get<pgw::manifest::gateway>(read);
     if (arguments.print) {
-        std::cout << pgw::manifest::print_manifest(gateway);
+        std::cout << pgw::manifest::print_manifest(pgw::server::in_force(std::move(gateway)));
         return ok;
     }
     if (arguments.check) {
@@ -171,6 +172,7 @@ int main(int argc, char** argv) {
         return ok;
     }
 
+    pgw::server::return_freed_memory();
     if (arguments.config != "-") arguments.options.config_path = arguments.config;
     arguments.options.config_text = std::move(text);
     const auto format = gateway.logging.format.value_or(
