@@ -9,9 +9,10 @@ ARG PROGRAMS=compiled
 FROM ${BASE_IMAGE} AS compiled
 WORKDIR /src
 COPY scripts/install-deps scripts/
+COPY scripts/lib/speak scripts/lib/
 RUN scripts/install-deps build
 COPY . .
-RUN cmake --preset release -DPGW_BUILD_TESTS=OFF -DPGW_BUILD_BENCH=OFF \
+RUN cmake --preset release \
     && cmake --build build/release --target gateway-worker gateway-operator pgw-amqp \
     && mkdir /programs && cp build/release/bin/gateway-worker build/release/bin/gateway-operator build/release/bin/pgw-amqp /programs/
 
@@ -28,7 +29,7 @@ COPY scripts/image-root /usr/local/bin/
 RUN image-root /root-of-image /programs/gateway-operator
 
 FROM scratch AS worker
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0-dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Protocol Gateway worker" \
       org.opencontainers.image.description="Bridges MQTT devices to AMQP 1.0 back ends" \
@@ -40,7 +41,7 @@ USER 65532:65532
 ENTRYPOINT ["/usr/bin/gateway-worker"]
 
 FROM scratch AS operator
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0-dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Protocol Gateway operator" \
       org.opencontainers.image.description="Reconciles ProtocolGateway resources into worker Deployments" \

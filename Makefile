@@ -5,38 +5,45 @@ JOBS ?= $(shell nproc)
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := true
 
+# Compiles as who owns the clone, also where root makes images of it.
+OWNER := scripts/as-owner
+
 .DEFAULT_GOAL := help
-.PHONY: help build generate test check soak fuzz bench demo chart image cluster cluster-down
+.PHONY: help build everything generate test check soak fuzz bench demo chart image cluster cluster-down
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-build: ## build everything (release, into build/release)
-	@cmake --preset release >/dev/null
-	@cmake --build build/release -j $(JOBS)
+build: ## build the programs (release, into build/release)
+	@$(OWNER) scripts/configure release
+	@$(OWNER) cmake --build build/release -j $(JOBS) --target programs
 
 generate: ## write crds/, the chart's copy of it and docs/crd-reference.md from the field tables in common/manifest
-	@cmake --preset release >/dev/null
+	@scripts/configure release
 	@cmake --build build/release -j $(JOBS) --target pgw-crd
 	@for file in crd:crds/protocolgateways.yaml reference:docs/crd-reference.md; do \
 	    build/release/bin/pgw-crd "$${file%%:*}" >"$${file#*:}.new" && mv "$${file#*:}.new" "$${file#*:}" || exit 1; done
 	@scripts/check-chart --fix
 
-test: build ## build, then unit, integration and wire tests
+everything:
+	@scripts/configure release --tests
+	@cmake --build build/release -j $(JOBS)
+
+test: everything ## build all, then unit, integration and wire tests
 	@ctest --preset release -L 'unit|integration|wire' -j 2
 
 check: ## all that CI runs: test, source and chart checks, tidy, sanitizers, fuzz, brokers, short faults, clusters
 	@JOBS=$(JOBS) scripts/check
 
-soak: build ## hours: faults at full count, long fuzz, bench
+soak: everything ## hours: faults at full count, long fuzz, bench
 	@scripts/soak
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 60), with ASan and UBSan
-	@cmake --preset asan-ubsan >/dev/null
+	@scripts/configure asan-ubsan
 	@cmake --build build/asan-ubsan -j $(JOBS)
 	@scripts/fuzz --seconds $(or $(FUZZ_SECONDS),60)
 
-bench: build ## measure against mosquitto and the floor; writes tests/bench/results and docs/performance.md
+bench: everything ## measure against mosquitto and the floor; writes tests/bench/results and docs/performance.md
 	@tests/bench/report "$$(tests/bench/run)"
 
 demo: ## MQTT in, AMQP out, on this machine, in one terminal
@@ -46,7 +53,9 @@ chart: ## check the chart and package it into build/
 	@scripts/check-chart
 	@"$$(tests/cluster/binaries chart)/helm" package charts/protocol-gateway --destination build
 
-image: build ## the images of worker and operator, as archives in build/images (root)
+image: ## the images of worker and operator, as archives in build/images (root)
+	@$(OWNER) scripts/configure release
+	@$(OWNER) cmake --build build/release -j $(JOBS) --target gateway-worker gateway-operator pgw-amqp
 	@scripts/images
 
 cluster: image ## a Kubernetes cluster of one node on this machine, with the images loaded; prints its kubeconfig (root)

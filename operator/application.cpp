@@ -259,7 +259,7 @@ struct operator_application::impl {
         handlers.config = [] { return std::string("{}\n"); };
         for (const auto port : {options.health_port, options.metrics_port}) {
             auto& server = admin.emplace_back(std::make_unique<net::admin_server>(
-                io, net::admin_options{options.bind_address, port, 64}, handlers, log
+                io, net::admin_options{options.bind_address, port, 64, options.hosts}, handlers, log
             ));
             server->start();
         }

@@ -25,6 +25,7 @@ struct operator_options {
     std::string bind_address = "0.0.0.0";
     std::uint16_t health_port = 8081;
     std::uint16_t metrics_port = 8080;
+    std::vector<std::string> hosts;  ///< See net::admin_options.
 };
 
 /// SIGTERM and SIGINT: takes no more work, waits for what is running (at most 30 s), gives the

@@ -1,13 +1,13 @@
 // gateway-operator: the command line.
+#include "common/base/command_line.hpp"
+#include "common/base/core_dumps.hpp"
 #include "operator/application.hpp"
 #include "version.hpp"
 
 #include <unistd.h>
 
-#include <charconv>
-#include <functional>
 #include <iostream>
-#include <map>
+#include <optional>
 #include <string_view>
 
 namespace {
@@ -32,7 +32,11 @@ usage: gateway-operator --worker-image IMAGE [options]
   --bind ADDRESS            of the two ports (default 0.0.0.0)
   --health-port N           /livez and /readyz (default 8081)
   --metrics-port N          /metrics (default 8080)
+  --host NAME               a domain name under which /metrics may be asked, beside IP addresses,
+                            names without a dot and names below svc, local, internal and
+                            localhost; may be given several times
   --log-level LEVEL         debug, info, warn or error (default info)
+  --allow-core-dumps        let a crash leave the memory, with tokens, in a core file
   --help, --version
 
 signals: SIGTERM and SIGINT finish what is running, give the lease up and end
@@ -43,6 +47,7 @@ struct arguments {
     pgw::operator_options options;
     pgw::kube::config_options cluster;
     pgw::base::log_level level = pgw::base::log_level::info;
+    bool allow_core_dumps = false;
 };
 
 int complain(const std::string& what) {
@@ -50,93 +55,61 @@ int complain(const std::string& what) {
     return usage;
 }
 
-template <class Integer>
-bool to_number(std::string_view text, Integer minimum, Integer maximum, Integer& out) {
-    Integer value{};
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return false;
-    if (value < minimum || value > maximum) return false;
-    out = value;
-    return true;
+std::string to_seconds(std::string_view text, pgw::base::milliseconds& out) {
+    const auto seconds = pgw::base::parse_number<std::int64_t>(text);
+    if (!seconds || *seconds < 1 || *seconds > 3600) return "is not a number from 1 to 3600";
+    out = pgw::base::seconds{*seconds};
+    return {};
 }
 
-bool to_seconds(std::string_view text, pgw::base::milliseconds& out) {
-    std::int64_t seconds = 0;
-    if (!to_number<std::int64_t>(text, 1, 3600, seconds)) return false;
-    out = pgw::base::seconds{seconds};
-    return true;
-}
-
-bool to_level(std::string_view text, pgw::base::log_level& out) {
+std::string to_level(std::string_view text, pgw::base::log_level& out) {
     using pgw::base::log_level;
     for (const auto level :
          {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
         if (pgw::base::name(level) != text) continue;
         out = level;
-        return true;
+        return {};
     }
-    return false;
+    return "is not a level: debug, info, warn, error";
 }
 
-/// Fills `out`; returns an exit code when the program should end now, else -1.
-int parse(int argc, char** argv, arguments& out) {
+/// Fills `out`; returns an exit code when the program should end now.
+std::optional<int> parse(int argc, char** argv, arguments& out) {
     auto& o = out.options;
-    const auto into = [](std::string& target) {
+    const auto each_into = [](std::vector<std::string>& target) {
         return [&target](std::string_view text) {
-            target = text;
-            return !text.empty();
+            target.emplace_back(text);
+            return std::string(text.empty() ? "is empty" : "");
         };
     };
-    const auto port = [](std::uint16_t& target) {
-        return [&target](std::string_view text) {
-            return to_number<std::uint16_t>(text, 0, 65535, target);
-        };
-    };
-    const std::map<std::string_view, std::function<bool(std::string_view)>> takes{
-        {"--worker-image", into(o.worker_image)},
-        {"--worker-version", into(o.version)},
-        {"--kubeconfig", into(out.cluster.kubeconfig)},
-        {"--context", into(out.cluster.context)},
-        {"--namespace",
-         [&](std::string_view text) {
-             o.namespaces.emplace_back(text);
-             return !text.empty();
-         }},
-        {"--lease-namespace", into(o.lease_namespace)},
-        {"--lease-name", into(o.lease_name)},
-        {"--lease-duration",
-         [&](std::string_view text) { return to_seconds(text, o.lease_duration); }},
-        {"--concurrency",
-         [&](std::string_view text) {
-             return to_number<std::size_t>(text, 1, 256, o.max_concurrent_reconciles);
-         }},
-        {"--poll-interval", [&](std::string_view text) { return to_seconds(text, o.poll.interval); }
-        },
-        {"--bind", into(o.bind_address)},
-        {"--health-port", port(o.health_port)},
-        {"--metrics-port", port(o.metrics_port)},
-        {"--log-level", [&](std::string_view text) { return to_level(text, out.level); }},
-    };
-    for (int i = 1; i < argc; ++i) {
-        const std::string argument = argv[i];
-        if (argument == "--help") {
-            std::cout << help;
-            return ok;
-        }
-        if (argument == "--version") {
-            std::cout << "gateway-operator " << pgw::version << "\n";
-            return ok;
-        }
-        const auto found = takes.find(argument);
-        if (found == takes.end())
-            return complain("unknown argument '" + argument + "'; see --help");
-        if (i + 1 >= argc) return complain(argument + " needs a value");
-        if (!found->second(argv[++i])) {
-            return complain("'" + std::string(argv[i]) + "' is no value for " + argument);
-        }
+    pgw::base::command_line line;
+    line.text_that_is_not_empty("--worker-image", o.worker_image)
+        .text_that_is_not_empty("--worker-version", o.version)
+        .text_that_is_not_empty("--kubeconfig", out.cluster.kubeconfig)
+        .text_that_is_not_empty("--context", out.cluster.context)
+        .value("--namespace", each_into(o.namespaces))
+        .text_that_is_not_empty("--lease-namespace", o.lease_namespace)
+        .text_that_is_not_empty("--lease-name", o.lease_name)
+        .value(
+            "--lease-duration",
+            [&](std::string_view text) { return to_seconds(text, o.lease_duration); }
+        )
+        .number<std::size_t>("--concurrency", 1, 256, o.max_concurrent_reconciles)
+        .value(
+            "--poll-interval",
+            [&](std::string_view text) { return to_seconds(text, o.poll.interval); }
+        )
+        .text_that_is_not_empty("--bind", o.bind_address)
+        .port("--health-port", o.health_port)
+        .port("--metrics-port", o.metrics_port)
+        .value("--host", each_into(o.hosts))
+        .value("--log-level", [&](std::string_view text) { return to_level(text, out.level); })
+        .flag("--allow-core-dumps", out.allow_core_dumps);
+    if (const auto code = line.parse({"gateway-operator", pgw::version, help}, argc, argv)) {
+        return code;
     }
     if (o.worker_image.empty()) return complain("--worker-image is needed; see --help");
-    return -1;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -144,7 +117,8 @@ int parse(int argc, char** argv, arguments& out) {
 int main(int argc, char** argv) {
     arguments arguments;
     arguments.options.version = pgw::version;
-    if (const int code = parse(argc, argv, arguments); code >= 0) return code;
+    if (const auto code = parse(argc, argv, arguments)) return *code;
+    if (!arguments.allow_core_dumps) pgw::base::forbid_core_dumps();
 
     const auto format =
         ::isatty(STDERR_FILENO) != 0 ? pgw::base::log_format::text : pgw::base::log_format::json;

@@ -1,4 +1,8 @@
 // gateway-worker: the command line.
+#include "common/base/address.hpp"
+#include "common/base/command_line.hpp"
+#include "common/base/core_dumps.hpp"
+#include "common/base/file.hpp"
 #include "common/manifest/generate/print.hpp"
 #include "common/manifest/read/read.hpp"
 #include "version.hpp"
@@ -6,13 +10,10 @@
 #include "worker/server/manifest_file.hpp"
 #include "worker/server/memory.hpp"
 
-#include <arpa/inet.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <charconv>
-#include <cstring>
 #include <iostream>
+#include <optional>
 #include <string_view>
 
 namespace {
@@ -30,6 +31,7 @@ usage: gateway-worker --config FILE [options]
   --secrets-dir DIR  where secrets are mounted: DIR/<secret>/<key>
   --check            read and validate the manifest, say every problem, and exit
   --print-config     print the effective manifest with all defaults, and exit
+  --allow-core-dumps let a crash leave the memory, with keys and passwords, in a core file
   --help, --version
 
 in a pod:
@@ -52,6 +54,7 @@ struct arguments {
     pgw::server::application_options options;
     bool check = false;
     bool print = false;
+    bool allow_core_dumps = false;
 };
 
 int complain(std::string_view what) {
@@ -59,81 +62,32 @@ int complain(std::string_view what) {
     return usage;
 }
 
-bool is_address(const std::string& text) {
-    in6_addr ignored{};
-    return ::inet_pton(AF_INET, text.c_str(), &ignored) == 1 ||
-           ::inet_pton(AF_INET6, text.c_str(), &ignored) == 1;
-}
-
-bool to_port(const std::string& text, std::optional<std::uint16_t>& port) {
-    std::uint16_t number = 0;
-    const auto* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    port = number;
-    return error == std::errc{} && stop == end;
-}
-
-/// Takes one option with a value; returns whether there is such an option. `problem` says what is
-/// wrong with the value.
-bool take(
-    std::string_view option, const std::string& value, arguments& out, std::string_view& problem
-) {
+/// Fills `out`; returns an exit code when the program should end now.
+std::optional<int> parse(int argc, char** argv, arguments& out) {
     auto& options = out.options;
-    if (option == "--config") {
-        out.config = value;
-    } else if (option == "--secrets-dir") {
-        options.secrets_dir = value;
-    } else if (option == "--revision") {
-        options.revision = value;
-    } else if (option == "--bind") {
-        options.bind = value;
-        if (!is_address(value)) problem = "is no IP address";
-    } else if (option == "--health-port") {
-        if (!to_port(value, options.health_port)) problem = "is no port";
-    } else if (option == "--metrics-port") {
-        if (!to_port(value, options.metrics_port)) problem = "is no port";
-    } else {
-        return false;
-    }
-    return true;
-}
-
-/// Fills `out`; returns an exit code when the program should end now, else -1.
-int parse(int argc, char** argv, arguments& out) {
-    for (int i = 1; i < argc; ++i) {
-        const std::string_view argument = argv[i];
-        if (argument == "--help") {
-            std::cout << help;
-            return ok;
-        }
-        if (argument == "--version") {
-            std::cout << "gateway-worker " << pgw::version << "\n";
-            return ok;
-        }
-        if (argument == "--bind-any") {
-            out.options.bind = "0.0.0.0";
-        } else if (argument == "--secrets-optional") {
-            out.options.secrets_optional = true;
-        } else if (argument == "--check") {
-            out.check = true;
-        } else if (argument == "--print-config") {
-            out.print = true;
-        } else {
-            const std::string value = i + 1 < argc ? argv[i + 1] : "";
-            std::string_view problem;
-            if (!take(argument, value, out, problem)) {
-                return complain("unknown argument '" + std::string(argument) + "'; see --help");
+    pgw::base::command_line line;
+    line.text("--config", out.config)
+        .text("--secrets-dir", options.secrets_dir)
+        .text("--revision", options.revision)
+        .value(
+            "--bind",
+            [&](std::string_view value) {
+                options.bind = value;
+                return std::string(pgw::base::is_ip_address(value) ? "" : "is not an IP address");
             }
-            if (++i >= argc) return complain(std::string(argument) + " needs a value; see --help");
-            if (!problem.empty()) {
-                return complain(
-                    std::string(argument) + ": '" + value + "' " + std::string(problem)
-                );
-            }
-        }
+        )
+        .flag("--bind-any", [&] { options.bind = "0.0.0.0"; })
+        .port("--health-port", options.health_port)
+        .port("--metrics-port", options.metrics_port)
+        .flag("--secrets-optional", options.secrets_optional)
+        .flag("--allow-core-dumps", out.allow_core_dumps)
+        .flag("--check", out.check)
+        .flag("--print-config", out.print);
+    if (const auto code = line.parse({"gateway-worker", pgw::version, help}, argc, argv)) {
+        return code;
     }
     if (out.config.empty()) return complain("--config is needed; see --help");
-    return -1;
+    return std::nullopt;
 }
 
 int list(const std::string& file, const std::vector<pgw::manifest::problem>& problems) {
@@ -152,13 +106,12 @@ int list(const std::string& file, const std::vector<pgw::manifest::problem>& pro
 
 int main(int argc, char** argv) {
     arguments arguments;
-    if (const int code = parse(argc, argv, arguments); code >= 0) return code;
+    if (const auto code = parse(argc, argv, arguments)) return *code;
+    if (!arguments.allow_core_dumps) pgw::base::forbid_core_dumps();
 
-    std::string text;
-    if (!pgw::server::read_manifest_file(arguments.config, text)) {
-        return complain("cannot read " + arguments.config + ": " + std::strerror(errno));
-    }
-    auto read = pgw::manifest::read_manifest(text);
+    auto file = pgw::server::read_first_manifest(arguments.config);
+    if (!file.ok()) return complain("cannot read " + arguments.config + ": " + file.status.problem);
+    auto read = pgw::manifest::read_manifest(file.content);
     if (const auto* problems = std::get_if<std::vector<pgw::manifest::problem>>(&read)) {
         return list(arguments.config, *problems);
     }
@@ -173,8 +126,11 @@ int main(int argc, char** argv) {
     }
 
     pgw::server::return_freed_memory();
-    if (arguments.config != "-") arguments.options.config_path = arguments.config;
-    arguments.options.config_text = std::move(text);
+    // What is read once and then gone, such as standard input, cannot change.
+    if (pgw::base::look_at_file(arguments.config).fault == pgw::base::file_fault::none) {
+        arguments.options.config_path = arguments.config;
+    }
+    arguments.options.config_text = std::move(file.content);
     const auto format = gateway.logging.format.value_or(
         ::isatty(STDERR_FILENO) != 0 ? pgw::base::log_format::text : pgw::base::log_format::json
     );

@@ -53,7 +53,7 @@ void append_text_value(std::string& out, std::string_view text) {
     if (is_plain(text)) {
         out += text;
     } else {
-        append_json_string(out, text);
+        append_visible_string(out, text);
     }
 }
 
@@ -63,7 +63,7 @@ struct value_appender {
 
     void operator()(std::string_view v) const {
         if (format == log_format::json) {
-            append_json_string(out, v);
+            append_visible_string(out, v);
         } else {
             append_text_value(out, v);
         }
@@ -84,7 +84,7 @@ struct value_appender {
 void append_field(std::string& out, const log_field& field, log_format format) {
     if (format == log_format::json) {
         out += ',';
-        append_json_string(out, field.key);
+        append_visible_string(out, field.key);
         out += ':';
     } else {
         out += ' ';
@@ -131,7 +131,7 @@ void log_sink::write(
         line += "\",\"level\":\"";
         line += name(level);
         line += "\",\"message\":";
-        append_json_string(line, message);
+        append_visible_string(line, message);
         line += bound_json;
         for (const auto& field : fields) append_field(line, field, format_);
         line += "}\n";

@@ -1,14 +1,13 @@
 // Finds the configuration: a flag, the environment, the pod's service account, the home folder.
 #include "common/kube/config.hpp"
 
+#include "common/base/file.hpp"
 #include "common/kube/config_sources.hpp"
 #include "common/kube/yaml_value.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
@@ -95,36 +94,9 @@ outcome in_cluster(const std::string& host, const std::string& port, const std::
 }  // namespace
 
 file_text read_small_file(const std::string& path, std::size_t limit) {
-    const auto failed = [&](int code) {
-        return file_text{
-            {},
-            path + ": " + std::generic_category().message(code),
-            code == ENOENT || code == ENOTDIR
-        };
-    };
-    // Opening a named pipe that nobody writes to must not hang; one with a writer is waited for.
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return failed(errno);
-    ::fcntl(fd, F_SETFL, 0);
-    std::string content;
-    char buffer[16 * 1024];
-    for (;;) {
-        const auto got = ::read(fd, buffer, sizeof buffer);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) {
-            const int code = errno;
-            ::close(fd);
-            return failed(code);
-        }
-        if (got == 0) break;
-        content.append(buffer, static_cast<std::size_t>(got));
-        if (content.size() > limit) {
-            ::close(fd);
-            return {{}, path + ": it is larger than " + std::to_string(limit) + " bytes"};
-        }
-    }
-    ::close(fd);
-    return {std::move(content), {}};
+    auto read = base::read_file_or_pipe(path, limit);
+    if (read.ok()) return {std::move(read.content), {}};
+    return {{}, path + ": " + read.status.problem, read.status.fault == base::file_fault::missing};
 }
 
 config_sources system_sources() {

@@ -29,7 +29,7 @@ struct file_text {
     std::string problem;   ///< In words, with the path; empty with a content.
     bool missing = false;  ///< There is no such file.
 };
-/// Anything that can be read to its end within `limit` bytes: a file, a pipe.
+/// A regular file of at most `limit` bytes, or a pipe that the process was given: see base/file.hpp.
 file_text read_small_file(const std::string& path, std::size_t limit);
 
 }  // namespace pgw::kube

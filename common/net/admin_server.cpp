@@ -1,6 +1,12 @@
 // The admin HTTP server on Beast: one coroutine accepts, one a connection answers.
 #include "common/net/admin_server.hpp"
 
+#include "common/base/address.hpp"
+#include "common/base/clock.hpp"
+#include "common/base/descriptor_reserve.hpp"
+#include "common/net/admission.hpp"
+#include "common/net/request_rules.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -11,9 +17,11 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
+#include <algorithm>
 #include <array>
 #include <exception>
-#include <set>
+#include <map>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -31,7 +39,11 @@ constexpr std::size_t header_limit = std::size_t{8} << 10;
 constexpr std::chrono::seconds request_deadline{10};
 constexpr std::chrono::seconds linger_deadline{1};
 constexpr std::chrono::milliseconds accept_pause{100};
-constexpr int backlog = 128;
+constexpr std::chrono::minutes complaint_interval{1};
+// What can arrive while the loop is busy for a moment: a probe that the kernel turns away comes back
+// only after a second, which is its time-out.
+constexpr int backlog = 1024;
+constexpr std::size_t reserved_descriptors = 4;
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 struct reply {
@@ -40,11 +52,33 @@ struct reply {
     std::string body;
 };
 
-bool is_loopback(const asio::ip::address& address) {
-    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-        return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
+// A short answer goes into the socket's buffer at once, whoever reads it.
+bool is_probe(std::string_view path) {
+    return path == "/livez" || path == "/readyz";
+}
+
+source_key source_of(const asio::ip::address& address) {
+    if (address.is_v4()) return address.to_v4().to_uint();
+    const auto six = address.to_v6();
+    if (six.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, six).to_uint();
+    source_key network = 0;
+    const auto bytes = six.to_bytes();
+    for (std::size_t i = 0; i < sizeof network; ++i) network = network << 8 | bytes[i];
+    return network;
+}
+
+request_head head_of(const http::request<http::empty_body>& request) {
+    request_head head;
+    head.is_http_1_1 = request.version() == 11;
+    for (const auto& field : request) {
+        const std::string_view value(field.value().data(), field.value().size());
+        if (field.name() == http::field::host) head.hosts.push_back(value);
+        if (field.name() == http::field::transfer_encoding) {
+            head.transfer_encodings.push_back(value);
+        }
+        if (field.name() == http::field::content_length) ++head.content_lengths;
     }
-    return address.is_loopback();
+    return head;
 }
 
 reply make_reply(const admin_handlers& handlers, std::string_view path, bool is_local) {
@@ -104,12 +138,16 @@ struct admin_server::impl : std::enable_shared_from_this<impl> {
           handlers(std::move(h)),
           log(std::move(l)),
           acceptor(context),
-          pause(context) {}
+          pause(context),
+          pool(options.max_connections, options.max_connections / 2) {}
 
     void listen();
     void stop();
     asio::awaitable<void> accept();
     void open(tcp::socket socket);
+    void close(std::optional<admission::id> victim);
+    bool make_room();
+    void complain(const char* what, const std::string& error);
 
     asio::io_context& io;
     const admin_options options;
@@ -117,21 +155,26 @@ struct admin_server::impl : std::enable_shared_from_this<impl> {
     const base::logger log;
     tcp::acceptor acceptor;
     asio::steady_timer pause;
-    std::set<connection*> connections;
+    admission pool;
+    std::map<admission::id, connection*> connections;  ///< Also those that the pool has closed.
+    admission::id next = 0;
+    base::descriptor_reserve reserve{reserved_descriptors};
+    base::time_point last_complaint = base::time_point::min();
     std::uint16_t port = 0;
     bool stopped = false;
 };
 
 struct admin_server::impl::connection {
-    connection(impl& i, tcp::socket socket, bool local)
-        : server(i), stream(std::move(socket)), is_local(local) {}
+    connection(impl& i, admission::id number, tcp::socket socket, bool local)
+        : server(i), id(number), stream(std::move(socket)), is_local(local) {}
 
     asio::awaitable<void> serve();
     asio::awaitable<bool> answer();
     asio::awaitable<bool> send(reply what, unsigned version, bool keep_alive, bool is_head);
-    reply reply_to(const http::request<http::empty_body>& request) const;
+    reply reply_to(const http::request<http::empty_body>& request, std::string_view path) const;
 
     impl& server;
+    const admission::id id;
     beast::tcp_stream stream;
     beast::flat_buffer buffer{2 * header_limit};
     const bool is_local;
@@ -170,7 +213,7 @@ void admin_server::impl::stop() {
     beast::error_code ignored;
     acceptor.close(ignored);
     pause.cancel();
-    for (auto* open : connections) open->stream.socket().close(ignored);
+    for (const auto& [id, open] : connections) open->stream.socket().close(ignored);
 }
 
 asio::awaitable<void> admin_server::impl::accept() {
@@ -178,15 +221,33 @@ asio::awaitable<void> admin_server::impl::accept() {
     while (!stopped) {
         auto [error, socket] = co_await acceptor.async_accept(use_tuple);
         if (stopped) co_return;
-        if (error) {
-            // Out of descriptors, most likely: the pending connection stays, so do not spin on it.
-            log.warn("admin accept failed", {{"error", error.message()}});
+        if (!error) {
+            open(std::move(socket));
+        } else if (error != asio::error::connection_aborted && !make_room()) {
+            // The newcomer stays in the backlog, so do not spin on it.
+            complain("admin accept failed", error.message());
             pause.expires_after(accept_pause);
             co_await pause.async_wait(use_tuple);
-            continue;
         }
-        if (connections.size() < options.max_connections) open(std::move(socket));
     }
+}
+
+// Out of descriptors, most likely. What becomes free here may go to another thread, so that this is
+// tried again until there is nothing to give up.
+bool admin_server::impl::make_room() {
+    if (reserve.give_up()) return true;
+    const auto victim = pool.take_victim();
+    close(victim);
+    return victim.has_value();
+}
+
+void admin_server::impl::complain(const char* what, const std::string& error) {
+    const auto now = base::clock::now();
+    if (last_complaint != base::time_point::min() && now - last_complaint < complaint_interval) {
+        return;
+    }
+    last_complaint = now;
+    log.warn(what, {{"error", error}});
 }
 
 void admin_server::impl::open(tcp::socket socket) {
@@ -194,17 +255,34 @@ void admin_server::impl::open(tcp::socket socket) {
     const auto peer = socket.remote_endpoint(error);
     if (error) return;  // gone already
     socket.set_option(tcp::no_delay(true), error);
-    const auto opened =
-        std::make_shared<connection>(*this, std::move(socket), is_loopback(peer.address()));
-    connections.insert(opened.get());
+    const auto id = next++;
+    const auto opened = std::make_shared<connection>(
+        *this, id, std::move(socket), base::is_loopback(peer.address().to_string())
+    );
+    connections.emplace(id, opened.get());
+    close(pool.on_opened(id, source_of(peer.address()), base::clock::now()));
     asio::co_spawn(
         io,
         opened->serve(),
         [self = shared_from_this(), opened](const std::exception_ptr& failure) {
-            self->connections.erase(opened.get());
+            beast::error_code ignored;
+            opened->stream.socket().close(ignored);
+            self->pool.on_closed(opened->id);
+            self->connections.erase(opened->id);
+            self->reserve.refill();
             log_end(self->log, "admin connection ended", failure);
         }
     );
+}
+
+// Its coroutine wakes up with an error and ends.
+void admin_server::impl::close(std::optional<admission::id> victim) {
+    if (!victim) return;
+    const auto found = connections.find(*victim);
+    if (found == connections.end()) return;
+    beast::error_code ignored;
+    found->second->stream.socket().close(ignored);
+    complain("admin connections closed for newer ones", "too many connections");
 }
 
 asio::awaitable<void> admin_server::impl::connection::serve() {
@@ -242,21 +320,41 @@ asio::awaitable<bool> admin_server::impl::connection::answer() {
         co_return false;
     }
     const auto& request = parser.get();
-    const bool has_body = !parser.is_done();
-    const bool keep_alive = !has_body && request.keep_alive();
     const bool is_head = request.method() == http::verb::head;
-    auto what = has_body ? reply{.status = http::status::bad_request, .body = "no body expected\n"}
-                         : reply_to(request);
-    co_return co_await send(std::move(what), request.version(), keep_alive, is_head);
+    auto refusal = judge(head_of(request));
+    if (!refusal && !parser.is_done()) refusal = head_refusal{400, "no body expected\n"};
+    if (refusal) {
+        reply what{.status = http::status(refusal->status), .body = std::string(refusal->text)};
+        co_await send(std::move(what), request.version(), false, is_head);
+        co_return false;
+    }
+    const std::string_view target(request.target().data(), request.target().size());
+    const auto path = target.substr(0, target.find('?'));
+    if (is_probe(path)) {
+        server.pool.on_request(id, base::clock::now());
+    } else {
+        server.close(server.pool.on_long_request(id, base::clock::now()));
+    }
+    const bool goes_on =
+        co_await send(reply_to(request, path), request.version(), request.keep_alive(), is_head);
+    server.pool.on_answered(id, base::clock::now());
+    co_return goes_on;
 }
 
-reply admin_server::impl::connection::reply_to(const http::request<http::empty_body>& request
+reply admin_server::impl::connection::reply_to(
+    const http::request<http::empty_body>& request, std::string_view path
 ) const {
     if (request.method() != http::verb::get && request.method() != http::verb::head) {
         return {.status = http::status::method_not_allowed, .body = "GET and HEAD only\n"};
     }
-    const std::string_view target(request.target().data(), request.target().size());
-    const auto path = target.substr(0, target.find('?'));
+    const auto field = request[http::field::host];
+    const auto host = host_name({field.data(), field.size()}).value_or("");
+    if (!is_probe(path) && !is_own_host(host, server.options.hosts)) {
+        return {
+            .status = http::status::misdirected_request,
+            .body = "'" + host + "' is not a name of this server\n"
+        };
+    }
     try {
         return make_reply(server.handlers, path, is_local);
     } catch (const std::exception& error) {

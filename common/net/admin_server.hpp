@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace boost::asio {
 class io_context;
@@ -31,14 +32,22 @@ struct admin_options {
     std::string address;
     std::uint16_t port = 0;  ///< 0: any free port.
     std::uint32_t max_connections = 64;
+    std::vector<std::string> hosts{};  ///< Names of this server; see is_own_host().
 };
 
 /// Requests are limited to 8 kB of header, no body, and 10 s from the first wait for them to the
-/// last byte of the answer, so that an idle or slow connection ends after 10 s. Connections beyond
-/// `max_connections` are closed at once. Everything runs on `io`, which one thread runs, and all
-/// members are called there or while nobody runs it. `start` throws std::system_error when the
-/// address cannot be bound. After `stop` no handler is called; `io` must run once more (or be
-/// destroyed) to release what is left. A handler that throws is answered 500 and logged.
+/// last byte of the answer, so that an idle or slow connection ends after 10 s. A connection beyond
+/// `max_connections` is served, and another one closed for it: see admission. Half of them at most
+/// hold answers other than a probe's. Without a descriptor for a newcomer a few in reserve are used,
+/// then those of others who wait.
+///
+/// /livez and /readyz answer under any Host, since a probe may be told to send one; the others
+/// answer 421 under a name that is_own_host() does not know.
+///
+/// Everything runs on `io`, which one thread runs, and all members are called there or while nobody
+/// runs it. `start` throws std::system_error when the address cannot be bound. After `stop` no
+/// handler is called; `io` must run once more (or be destroyed) to release what is left. A handler
+/// that throws is answered 500 and logged.
 class admin_server {
 public:
     admin_server(

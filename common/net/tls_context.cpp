@@ -1,18 +1,16 @@
 // Builds SSL_CTX objects from files and makes streams from them.
 #include "common/net/tls_context.hpp"
 
+#include "common/base/address.hpp"
+#include "common/base/file.hpp"
 #include "common/net/socket_bio.hpp"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
 
-#include <cerrno>
 #include <ctime>
-#include <system_error>
 #include <utility>
 
 namespace pgw::net {
@@ -37,28 +35,17 @@ std::string openssl_reason() {
     throw load_failure{what + ": " + openssl_reason()};
 }
 
-// What tells whether a path names another file than before, or one with other content.
-std::string identity_of(const std::string& path) {
-    struct stat status{};
-    if (::stat(path.c_str(), &status) != 0) {
-        throw load_failure{path + ": " + std::generic_category().message(errno)};
-    }
-    if (!S_ISREG(status.st_mode)) throw load_failure{path + ": is not a regular file"};
-    std::string identity = path;
-    for (const auto part :
-         {static_cast<long long>(status.st_dev),
-          static_cast<long long>(status.st_ino),
-          static_cast<long long>(status.st_size),
-          static_cast<long long>(status.st_mtim.tv_sec),
-          static_cast<long long>(status.st_mtim.tv_nsec)}) {
-        identity += ' ';
-        identity += std::to_string(part);
-    }
-    return identity;
+/// Larger than what a Secret can hold, and than the bundle of all public authorities.
+constexpr std::size_t max_pem_bytes = std::size_t{1} << 20;
+
+base::file_identity identity_of(const std::string& path) {
+    const auto found = base::look_at_file(path);
+    if (found.fault != base::file_fault::none) throw load_failure{path + ": " + found.problem};
+    return found.identity;
 }
 
-std::vector<std::string> identities_of(const tls_files& files) {
-    std::vector<std::string> identities;
+std::vector<base::file_identity> identities_of(const tls_files& files) {
+    std::vector<base::file_identity> identities;
     const auto look_at = [&](const std::string& text, const std::string& path) {
         if (text.empty() && !path.empty()) identities.push_back(identity_of(path));
     };
@@ -97,12 +84,22 @@ void set_behaviour(SSL_CTX& context, tls_role role) {
 using bio_ptr = std::unique_ptr<BIO, decltype(&BIO_free_all)>;
 using certificate_ptr = std::unique_ptr<X509, decltype(&X509_free)>;
 
-bio_ptr reader_of(const std::string& text) {
-    return {BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free_all};
+/// PEM text, and what to call it when it is wrong.
+struct pem {
+    std::string text;
+    std::string name;
+};
+
+// The text itself, or the file's. OpenSSL's own functions for files would open and read anything.
+pem pem_of(const std::string& text, const std::string& path, const char* name) {
+    if (!text.empty()) return {text, name};
+    auto file = base::read_file(path, max_pem_bytes);
+    if (!file.ok()) throw load_failure{path + ": " + file.status.problem};
+    return {std::move(file.content), path};
 }
 
-certificate_ptr next_certificate(BIO& bio) {
-    return {PEM_read_bio_X509(&bio, nullptr, no_password, nullptr), X509_free};
+bio_ptr reader_of(const pem& what) {
+    return {BIO_new_mem_buf(what.text.data(), static_cast<int>(what.text.size())), BIO_free_all};
 }
 
 // The end of a PEM text is an error of its own.
@@ -111,34 +108,54 @@ void expect_end_of_pem(const std::string& what) {
     ERR_clear_error();
 }
 
-void use_chain_text(SSL_CTX& context, const std::string& text, const std::string& what) {
-    const auto bio = reader_of(text);
-    const auto leaf = next_certificate(*bio);
-    if (!leaf || SSL_CTX_use_certificate(&context, leaf.get()) != 1) fail(what);
-    while (const auto issuer = next_certificate(*bio)) {
-        if (SSL_CTX_add1_chain_cert(&context, issuer.get()) != 1) fail(what);
+void use_chain(SSL_CTX& context, const pem& chain) {
+    const auto bio = reader_of(chain);
+    const certificate_ptr leaf(
+        PEM_read_bio_X509_AUX(bio.get(), nullptr, no_password, nullptr), X509_free
+    );
+    if (!leaf || SSL_CTX_use_certificate(&context, leaf.get()) != 1) fail(chain.name);
+    for (;;) {
+        const certificate_ptr issuer(
+            PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr), X509_free
+        );
+        if (!issuer) break;
+        if (SSL_CTX_add1_chain_cert(&context, issuer.get()) != 1) fail(chain.name);
     }
-    expect_end_of_pem(what);
+    expect_end_of_pem(chain.name);
 }
 
-void use_key_text(SSL_CTX& context, const std::string& text, const std::string& what) {
+void use_key(SSL_CTX& context, const pem& text) {
     const auto bio = reader_of(text);
     const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
         PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr), EVP_PKEY_free
     );
-    if (!key || SSL_CTX_use_PrivateKey(&context, key.get()) != 1) fail(what);
+    if (!key || SSL_CTX_use_PrivateKey(&context, key.get()) != 1) fail(text.name);
 }
 
-void trust_text(SSL_CTX& context, const std::string& text, const std::string& what) {
-    const auto bio = reader_of(text);
+void free_infos(STACK_OF(X509_INFO) * infos) {
+    sk_X509_INFO_pop_free(infos, X509_INFO_free);
+}
+
+// A server also tells clients which authorities it trusts, so that they choose among their
+// certificates.
+void trust(SSL_CTX& context, const pem& authorities, bool tell_clients) {
+    const auto bio = reader_of(authorities);
+    // Of all PEM blocks, since bundles also hold "TRUSTED CERTIFICATE" and revocation lists.
+    const std::unique_ptr<STACK_OF(X509_INFO), decltype(&free_infos)> infos(
+        PEM_X509_INFO_read_bio(bio.get(), nullptr, no_password, nullptr), free_infos
+    );
+    if (!infos) fail(authorities.name);
     auto* const store = SSL_CTX_get_cert_store(&context);
     bool any = false;
-    while (const auto authority = next_certificate(*bio)) {
-        if (X509_STORE_add_cert(store, authority.get()) != 1) fail(what);
+    for (int i = 0; i < sk_X509_INFO_num(infos.get()); ++i) {
+        auto* const authority = sk_X509_INFO_value(infos.get(), i)->x509;
+        if (authority == nullptr) continue;
+        if (X509_STORE_add_cert(store, authority) != 1) fail(authorities.name);
+        if (tell_clients && SSL_CTX_add_client_CA(&context, authority) != 1) fail(authorities.name);
         any = true;
     }
-    if (!any) fail(what);
-    expect_end_of_pem(what);
+    if (!any) throw load_failure{authorities.name + ": holds no certificate"};
+    ERR_clear_error();
 }
 
 void load_certificate(SSL_CTX& context, const tls_files& files) {
@@ -148,44 +165,30 @@ void load_certificate(SSL_CTX& context, const tls_files& files) {
     if (!has_certificate || !has_key) {
         throw load_failure{"a certificate needs a key and a key a certificate"};
     }
-    const std::string certificate =
-        files.certificate_text.empty() ? files.certificate : "the certificate";
-    const std::string key = files.key_text.empty() ? files.key : "the key";
-    if (!files.certificate_text.empty()) {
-        use_chain_text(context, files.certificate_text, certificate);
-    } else if (SSL_CTX_use_certificate_chain_file(&context, files.certificate.c_str()) != 1) {
-        fail(certificate);
+    const auto certificate = pem_of(files.certificate_text, files.certificate, "the certificate");
+    auto key = pem_of(files.key_text, files.key, "the key");
+    use_chain(context, certificate);
+    use_key(context, key);
+    OPENSSL_cleanse(key.text.data(), key.text.size());
+    if (SSL_CTX_check_private_key(&context) != 1) {
+        fail(key.name + " does not belong to " + certificate.name);
     }
-    if (!files.key_text.empty()) {
-        use_key_text(context, files.key_text, key);
-    } else if (SSL_CTX_use_PrivateKey_file(&context, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-        fail(key);
-    }
-    if (SSL_CTX_check_private_key(&context) != 1) fail(key + " does not belong to " + certificate);
 }
 
 void load_trust(SSL_CTX& context, const tls_files& files) {
     const bool is_client = files.role == tls_role::client;
     if (!is_client && files.verification == peer_verification::none) return;
     if (is_client && files.trust_any_server) return;
-    if (!files.ca_text.empty()) {
-        trust_text(context, files.ca_text, "the authorities");
-    } else if (!files.ca.empty()) {
-        if (SSL_CTX_load_verify_file(&context, files.ca.c_str()) != 1) fail(files.ca);
+    if (!files.ca_text.empty() || !files.ca.empty()) {
+        trust(context, pem_of(files.ca_text, files.ca, "the authorities"), !is_client);
     } else if (!is_client) {
         throw load_failure{"client certificates cannot be verified without a CA"};
     } else if (SSL_CTX_set_default_verify_paths(&context) != 1) {
         fail("the system's trust store");
     }
     int mode = SSL_VERIFY_PEER;
-    if (!is_client) {
-        if (files.verification == peer_verification::required) {
-            mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-        }
-        // Tells clients which of their certificates to show.
-        auto* const names = SSL_load_client_CA_file(files.ca.c_str());
-        if (names == nullptr) fail(files.ca);
-        SSL_CTX_set_client_CA_list(&context, names);
+    if (!is_client && files.verification == peer_verification::required) {
+        mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     }
     SSL_CTX_set_verify(&context, mode, nullptr);
 }
@@ -203,18 +206,16 @@ context_ptr load(const tls_files& files) {
     return context;
 }
 
-bool is_ip_address(const std::string& name) {
-    in6_addr ignored{};
-    return ::inet_pton(AF_INET, name.c_str(), &ignored) == 1 ||
-           ::inet_pton(AF_INET6, name.c_str(), &ignored) == 1;
-}
-
 bool expect_server(SSL& ssl, const std::string& name) {
     if (name.empty()) return false;
-    if (is_ip_address(name)) {
+    if (base::is_ip_address(name)) {
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(&ssl), name.c_str()) == 1;
     }
-    SSL_set_hostflags(&ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    // Only what the certificate says for this purpose, the alternative names: OpenSSL would take a
+    // common name for a host where there are none (RFC 9525, 2: a client must not).
+    SSL_set_hostflags(
+        &ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+    );
     if (SSL_set1_host(&ssl, name.c_str()) != 1) return false;
     // SSL_set_tlsext_host_name without its old-style cast; the name is copied.
     return SSL_ctrl(

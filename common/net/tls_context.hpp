@@ -1,6 +1,7 @@
 // TLS settings from files, reloaded when the files change.
 #pragma once
 
+#include "common/base/file.hpp"
 #include "common/net/byte_stream.hpp"
 
 #include <cstdint>
@@ -17,8 +18,8 @@ namespace pgw::net {
 enum class tls_role : std::uint8_t { server, client };
 enum class peer_verification : std::uint8_t { none, optional, required };
 
-/// Paths of PEM files, or PEM texts in their place, which win. A server needs certificate and key;
-/// a client may have them. TLS 1.2 at least.
+/// Paths of PEM files of at most 1 MiB, or PEM texts in their place, which win. A server needs
+/// certificate and key; a client may have them. TLS 1.2 at least.
 struct tls_files {
     tls_role role = tls_role::server;
     std::string certificate;  ///< May be empty for a client.
@@ -48,8 +49,8 @@ public:
     /// Counts successful loads: a change tells that new streams differ from older ones.
     std::uint64_t generation() const;
     /// A new TLS stream on `fd` in this context's role. `server_name` (client): SNI and the name
-    /// that the certificate must carry; an IP address is checked as such and not sent as SNI. Takes
-    /// `fd` over only when it returns a stream; nullopt: not loaded, or a client without a name.
+    /// that the certificate must carry among its subject alternative names; an IP address is checked
+    /// as such and not sent as SNI. Takes `fd` over only when it returns a stream; nullopt: not loaded, or a client without a name.
     std::optional<byte_stream> open(int fd, const std::string& server_name = {});
     /// The end of validity of the loaded certificate in seconds since the epoch, if there is one.
     std::optional<std::int64_t> certificate_not_after() const;
@@ -60,7 +61,7 @@ private:
 
     const tls_files files_;
     std::mutex reload_mutex_;  // around reload, so that reading files holds up no connection
-    std::vector<std::string> identities_;
+    std::vector<base::file_identity> identities_;
     mutable std::mutex mutex_;  // around context_ and generation_
     std::shared_ptr<ssl_ctx_st> context_;
     std::uint64_t generation_ = 0;

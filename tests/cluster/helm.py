@@ -17,6 +17,12 @@ def binary():
     return os.path.join(done.stdout.strip(), "helm")
 
 
+def version():
+    """That of this repository, which is the tag of the chart's images."""
+    with open(os.path.join(ROOT, "VERSION")) as file:
+        return file.read().strip()
+
+
 class Helm:
     """helm for one kubeconfig; its own settings live in `folder`."""
 

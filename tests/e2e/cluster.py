@@ -12,7 +12,7 @@ import yaml
 from tests.cluster.api import Client, good, wait_until_gateways_may_own
 from tests.cluster.audit import AuditLog
 from tests.cluster.follower import Follower
-from tests.cluster.helm import CHART, Helm, set_words
+from tests.cluster.helm import CHART, Helm, set_words, version
 from tests.wire.harness import ROOT, eventually
 
 OPERATOR_NAMESPACE = "gateways"
@@ -20,11 +20,6 @@ RELEASE = "gateways"
 ACCOUNT = f"system:serviceaccount:{OPERATOR_NAMESPACE}:gateways-protocol-gateway"
 GATEWAY = "protocolgateway.dev/gateway"  # The label of a gateway's pods.
 SCRIPT = os.path.join(ROOT, "scripts", "cluster")
-
-
-def version():
-    with open(os.path.join(CHART, "Chart.yaml")) as file:
-        return yaml.safe_load(file)["appVersion"]
 
 
 def image(name, tag=None):

@@ -1,10 +1,11 @@
 // Makes certificates at test time, so that none expires in the repository.
 #pragma once
 
+#include "tests/support/temporary_directory.hpp"
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -32,22 +33,6 @@ private:
 
     std::shared_ptr<EVP_PKEY> key_;
     std::shared_ptr<X509> x509_;
-};
-
-/// A directory that goes away with the object.
-class temporary_directory {
-public:
-    temporary_directory();
-    ~temporary_directory();
-    temporary_directory(const temporary_directory&) = delete;
-    temporary_directory& operator=(const temporary_directory&) = delete;
-
-    /// Writes (or replaces) a file, makes its folders, and returns its path.
-    std::string write(const std::string& name, const std::string& content) const;
-    std::string path(const std::string& name = {}) const { return (directory_ / name).string(); }
-
-private:
-    std::filesystem::path directory_;
 };
 
 }  // namespace pgw::test

@@ -80,6 +80,7 @@ public:
     }
     amqp::uplink_state state() const override { return amqp::uplink_state::connected; }
     std::string last_error() const override { return {}; }
+    void want() override { ++wanted; }
     void close() override {}
 
     /// The sender of an address and settle mode; null if none was opened.
@@ -91,6 +92,7 @@ public:
     }
 
     std::uint32_t initial_credit = 1000;
+    int wanted = 0;
     std::vector<fake_sender*> senders;
 };
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -69,6 +70,14 @@ class StartUp(harness.TestCase):
         self.assertIn("receiveMaximum", output, "defaults are shown")
         code, output = harness.run_worker({**document, "kind": "Pod"}, "--check")
         self.assertEqual(code, 2, output)
+
+    def test_every_program_says_the_version_of_the_repository(self):
+        with open(os.path.join(harness.ROOT, "VERSION")) as file:
+            version = file.read().strip()
+        for program in ("gateway-worker", "gateway-operator", "pgw-amqp"):
+            with self.subTest(program):
+                done = subprocess.run([os.path.join(harness.BIN, program), "--version"], capture_output=True, text=True)
+                self.assertEqual(done.stdout, f"{program} {version}\n")
 
     def test_a_wrong_command_line_is_a_usage_error(self):
         code, output = harness.run_worker(manifest(1883, 9090), "--no-such-option")

@@ -11,6 +11,7 @@ import struct
 import tempfile
 import threading
 
+from tests.support import ports
 from tests.wire import harness
 from tests.wire.harness import Client, Worker, eventually, free_port, generic_upstream, mosquitto_pub, puback, publish
 
@@ -73,14 +74,15 @@ class Ports(harness.TestCase):
             self.assertEqual(worker.get("/livez", address=ADDRESS)[0], 200)
 
     def test_low_ports_move_up(self):
+        moved = ports.lease(range(10001, 11024))
         worker = self.worker("--bind", "127.83.0.2")
         worker.address = "127.83.0.2"
-        worker.document["spec"]["listeners"][0]["port"] = 883
+        worker.document["spec"]["listeners"][0]["port"] = moved - 10000
         worker.launch()
         try:
             worker.wait_ready()
-            self.assertEqual([listener["port"] for listener in worker.status()["listeners"]], [10883])
-            Client(10883, address="127.83.0.2").socket.close()
+            self.assertEqual([listener["port"] for listener in worker.status()["listeners"]], [moved])
+            Client(moved, address="127.83.0.2").socket.close()
             self.assertEqual(worker.stop(), 0)
         finally:
             worker.__exit__(None, None, None)

@@ -88,6 +88,9 @@ public:
     ) = 0;
     virtual uplink_state state() const = 0;
     virtual std::string last_error() const = 0;
+    /// A device or a publication needs the upstream: a pause between attempts is cut short, within
+    /// bounds. Costs next to nothing while connected.
+    virtual void want() = 0;
     /// Detaches and closes in order; `state()` becomes closed at the latest when the connection is
     /// gone or 2 s have passed. No reconnect after.
     virtual void close() = 0;

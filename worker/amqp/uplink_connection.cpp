@@ -42,13 +42,15 @@ uplink_connection::uplink_connection(
     const engine_context& context,
     const uplink_settings& settings,
     uplink_metrics& metrics,
-    connection_events& events
+    connection_events& events,
+    const base::logger& log
 )
     : context_(context),
       settings_(settings),
       profile_(profile_of(settings.upstream.type)),
       metrics_(metrics),
-      events_(events) {}
+      events_(events),
+      log_(log) {}
 
 uplink_connection::~uplink_connection() {
     if (io_) io_->disown();
@@ -115,7 +117,7 @@ std::shared_ptr<sender_link> uplink_connection::open_sender(
         base::backoff(limits.reconnect_initial, limits.reconnect_maximum)
     );
     senders_.push_back(sender);
-    if (open_ && !closing_) attach(*sender, base::clock::now());
+    if (open_ && !closing_) attach(*sender, context_.now());
     return sender;
 }
 
@@ -136,7 +138,7 @@ void uplink_connection::on_event(pn_event_t* event) {
             return;
         case PN_LINK_REMOTE_OPEN:
             if (auto* sender = sender_of(pn_event_link(event))) {
-                sender->on_remote_open();
+                sender->on_remote_open(context_.now());
             } else {
                 refuse_link(pn_event_link(event));
             }
@@ -145,9 +147,9 @@ void uplink_connection::on_event(pn_event_t* event) {
         case PN_LINK_REMOTE_CLOSE: {
             auto* link = pn_event_link(event);
             if (auto* sender = sender_of(link)) {
-                const auto error = read_condition(pn_link_remote_condition(link));
-                sender->on_remote_detach(error, base::clock::now(), context_.random());
+                on_link_end(*sender, read_condition(pn_link_remote_condition(link)));
                 arm_attach_timer();
+                look_for_failed_links();
             }
             return;
         }
@@ -181,10 +183,11 @@ void uplink_connection::on_remote_open() {
     events_.on_open();
     for (std::size_t i = 0; i < senders_.size(); ++i) {
         if (senders_[i]->current_phase() != sender_link::phase::attached) {
-            attach(*senders_[i], base::clock::now());
+            attach(*senders_[i], context_.now());
         }
     }
     arm_attach_timer();
+    look_for_failed_links();
 }
 
 void uplink_connection::on_session_end(pn_session_t* session) {
@@ -194,14 +197,39 @@ void uplink_connection::on_session_end(pn_session_t* session) {
     if (error.empty()) error = {"", "session ended by the upstream"};
     const auto senders = senders_;
     for (const auto& sender : senders) {
-        if (sender->slot() == slot) {
-            sender->on_remote_detach(error, base::clock::now(), context_.random());
-        }
+        if (sender->slot() == slot) on_link_end(*sender, error);
     }
     pn_session_set_context(session, nullptr);
     std::erase_if(slots_, [&](const auto& entry) { return entry.get() == slot; });
     pn_session_close(session);
     arm_attach_timer();
+    look_for_failed_links();
+}
+
+void uplink_connection::on_link_end(sender_link& link, const error_text& error) {
+    const auto self = link.shared_from_this();
+    link.on_remote_detach(error, context_.now(), context_.random());
+    log_failure(link);
+}
+
+void uplink_connection::log_failure(sender_link& link) {
+    if (link.released() || !link.failure_is_news()) return;
+    const auto& address = link.options().address;
+    log_.warn(
+        "upstream link failed",
+        {{"address", address.empty() ? "(anonymous)" : address}, {"error", link.last_error()}}
+    );
+}
+
+void uplink_connection::look_for_failed_links() {
+    if (!open_ || closing_) return;
+    bool any = false;
+    for (const auto& sender : senders_) {
+        if (sender->released()) continue;
+        if (!sender->speaks_against_the_endpoint()) return;
+        any = true;
+    }
+    if (any) events_.on_links_failed();
 }
 
 void uplink_connection::refuse_link(pn_link_t* link) {
@@ -236,25 +264,28 @@ void uplink_connection::attach_due(base::time_point now) {
     }
     drop_empty_slots();
     arm_attach_timer();
+    look_for_failed_links();
 }
 
 void uplink_connection::attach(sender_link& link, base::time_point now) {
     if (link.slot() != nullptr || link.released()) return;
     if (link.options().address.empty() && !anonymous_relay_) {
         // It would fail at each message; it may be offered after a reconnect.
-        return link.fail(
+        link.fail(
             {"amqp:not-implemented", "the upstream does not offer ANONYMOUS-RELAY"},
             now,
             context_.random()
         );
+        return log_failure(link);
     }
     auto* slot = slot_for(link);
     if (slot == nullptr) {
-        return link.fail(
+        link.fail(
             {"amqp:resource-limit-exceeded", "the upstream allows no more sessions"},
             now,
             context_.random()
         );
+        return log_failure(link);
     }
     link.attach(*slot, link_name());
 }

@@ -2,6 +2,7 @@
 // sees Proton.
 #pragma once
 
+#include "common/base/log.hpp"
 #include "worker/amqp/driver_io.hpp"
 #include "worker/amqp/profile.hpp"
 #include "worker/amqp/sender_link.hpp"
@@ -15,7 +16,10 @@ namespace pgw::amqp {
 /// What becomes of the connection, for the uplink's own state machine.
 class connection_events {
 public:
-    virtual void on_open() = 0;  ///< The peer's open arrived; senders are being attached.
+    virtual void on_open() = 0;      ///< The peer's open arrived; senders are being attached.
+    virtual void on_accepted() = 0;  ///< A delivery was accepted; told once a link.
+    /// There are senders, and the peer refused each of them or ended it before it was of use.
+    virtual void on_links_failed() = 0;
     /// The connection is gone; all senders have been told.
     virtual void on_gone(const error_text& error) = 0;
 
@@ -29,7 +33,8 @@ public:
         const engine_context& context,
         const uplink_settings& settings,
         uplink_metrics& metrics,
-        connection_events& events
+        connection_events& events,
+        const base::logger& log
     );
     ~uplink_connection() override;
 
@@ -52,10 +57,14 @@ private:
     void await_room(sender_link& link) override;
     void protocol_error(std::string_view description) override;
     void forget(sender_link& link) override;
+    void on_accepted() override { events_.on_accepted(); }
 
     void configure_sasl(bool tls);
     void on_remote_open();
     void on_session_end(pn_session_t* session);
+    void on_link_end(sender_link& link, const error_text& error);
+    void log_failure(sender_link& link);
+    void look_for_failed_links();
     void refuse_link(pn_link_t* link);
     void refuse_session(pn_session_t* session);
     void attach_due(base::time_point now);
@@ -70,6 +79,7 @@ private:
     const profile& profile_;
     uplink_metrics& metrics_;
     connection_events& events_;
+    const base::logger& log_;
     std::shared_ptr<driver_io> io_;
     std::vector<std::shared_ptr<sender_link>> senders_;
     std::vector<std::shared_ptr<sender_link>> waiting_for_room_;

@@ -48,19 +48,25 @@ lane& core_publisher::lane_for(
             return *placed.lane;
         }
     }
+    auto& uplink = environment_.uplinks(upstream.name);
+    if (std::find(uplinks_.begin(), uplinks_.end(), &uplink) == uplinks_.end()) {
+        uplinks_.push_back(&uplink);
+    }
     auto created = std::make_unique<lane>(
-        environment_.uplinks(upstream.name),
+        uplink,
         amqp::sender_options{address, presettled},
         upstream.limits,
         amqp::profile_of(upstream.type),
         *this
     );
-    lanes_.push_back({upstream.name, address, std::move(created)});
+    lanes_.push_back({upstream.name, &uplink, address, std::move(created)});
     return *lanes_.back().lane;
 }
 
 stream_handle core_publisher::open(publication_sink& sink, client_info client, bool can_refuse) {
     auto opened = std::make_unique<core_stream>(*this, sink, std::move(client), can_refuse);
+    // A device that comes will want to publish: an upstream that is away is tried again sooner.
+    for (auto* uplink : uplinks_) uplink->want();
     if (!queues_.empty()) {
         if (const auto found = queues_.find(opened->client.client_id); found != queues_.end()) {
             opened->predecessor = found->second;
@@ -270,7 +276,10 @@ void core_publisher::on_room(lane&) {
 }
 
 void core_publisher::on_tick(base::time_point now) {
-    for (auto& placed : lanes_) placed.lane->on_tick(now);
+    for (auto& placed : lanes_) {
+        placed.lane->on_tick(now);
+        if (placed.lane->size() > 0) placed.uplink->want();
+    }
 }
 
 std::size_t core_publisher::in_flight() const noexcept {

@@ -52,6 +52,7 @@ public:
 private:
     struct placed_lane {
         std::string upstream;
+        amqp::uplink* uplink = nullptr;
         std::string address;
         std::unique_ptr<bridge::lane> lane;
     };
@@ -78,7 +79,8 @@ private:
     publisher_metrics& metrics_;
     std::vector<route> routes_;
     std::vector<placed_lane> lanes_;
-    std::vector<core_stream*> waiting_;  ///< Answered `blocked`, to be woken.
+    std::vector<amqp::uplink*> uplinks_;  ///< Of the lanes, each once.
+    std::vector<core_stream*> waiting_;   ///< Answered `blocked`, to be woken.
     /// By client id the last of the streams that wait for each other: the first has publications in
     /// flight or to come though its client has gone. Ordered, not hashed: devices choose the keys.
     std::map<std::string, core_stream*> queues_;

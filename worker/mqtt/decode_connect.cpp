@@ -13,48 +13,6 @@ constexpr std::uint8_t flag_will_retain = 0x20;
 constexpr std::uint8_t flag_password = 0x40;
 constexpr std::uint8_t flag_user_name = 0x80;
 
-constexpr property_set connect_legal{
-    property_id::session_expiry_interval,
-    property_id::receive_maximum,
-    property_id::maximum_packet_size,
-    property_id::topic_alias_maximum,
-    property_id::request_response_information,
-    property_id::request_problem_information,
-    property_id::user_property,
-    property_id::authentication_method,
-    property_id::authentication_data,
-};
-
-constexpr property_set will_legal{
-    property_id::will_delay_interval,
-    property_id::payload_format_indicator,
-    property_id::message_expiry_interval,
-    property_id::content_type,
-    property_id::response_topic,
-    property_id::correlation_data,
-    property_id::user_property,
-};
-
-constexpr property_set connack_legal{
-    property_id::session_expiry_interval,
-    property_id::receive_maximum,
-    property_id::maximum_qos,
-    property_id::retain_available,
-    property_id::maximum_packet_size,
-    property_id::assigned_client_identifier,
-    property_id::topic_alias_maximum,
-    property_id::reason_string,
-    property_id::user_property,
-    property_id::wildcard_subscription_available,
-    property_id::subscription_identifier_available,
-    property_id::shared_subscription_available,
-    property_id::server_keep_alive,
-    property_id::response_information,
-    property_id::server_reference,
-    property_id::authentication_method,
-    property_id::authentication_data,
-};
-
 /// Name and level. [MQTT-3.1.2-1], [MQTT-3.1.2-2]
 void read_protocol(reader& in, protocol_version& version) noexcept {
     const auto name = in.raw_text();
@@ -71,7 +29,10 @@ void read_protocol(reader& in, protocol_version& version) noexcept {
 }
 
 errc check_connect_flags(std::uint8_t flags, protocol_version version) noexcept {
-    if ((flags & flag_reserved) != 0) return errc::reserved_bits;  // [MQTT-3.1.2-3]
+    // [MQTT-3.1.2-3]. MQTT 3.1, 3.1, says of it "not used", not that it is 0.
+    if ((flags & flag_reserved) != 0 && version != protocol_version::v3_1) {
+        return errc::reserved_bits;
+    }
     const unsigned will_qos = (flags >> 3) & 3u;
     if (will_qos == 3) return errc::invalid_qos;  // [MQTT-3.1.2-12]
     // [MQTT-3.1.2-11], [MQTT-3.1.2-13]: no Will, no Will QoS and no Will Retain.
@@ -89,63 +50,11 @@ errc check_connect_flags(std::uint8_t flags, protocol_version version) noexcept 
 void read_connect_properties(
     reader& in, const decode_limits& limits, decode_buffers& buffers, connect_properties& out
 ) {
-    read_properties(in, connect_legal, false, limits, buffers, [&](property_id id, auto& value) {
-        switch (id) {
-            case property_id::session_expiry_interval:
-                out.session_expiry_interval = value.number;
-                break;
-            case property_id::receive_maximum:
-                out.receive_maximum = std::uint16_t(value.number);
-                break;
-            case property_id::maximum_packet_size:
-                out.maximum_packet_size = value.number;
-                break;
-            case property_id::topic_alias_maximum:
-                out.topic_alias_maximum = std::uint16_t(value.number);
-                break;
-            case property_id::request_response_information:
-                out.request_response_information = value.number != 0;
-                break;
-            case property_id::request_problem_information:
-                out.request_problem_information = value.number != 0;
-                break;
-            case property_id::authentication_method:
-                out.authentication_method = value.text;
-                break;
-            default:
-                out.authentication_data = value.data;
-        }
-    });
+    read_properties(in, limits, buffers, out);
     // Section 3.1.2.11.10: data without a method is a protocol error.
     if (in.ok() && out.authentication_data && !out.authentication_method) {
         in.fail(errc::missing_authentication);
     }
-}
-
-void read_will_properties(
-    reader& in, const decode_limits& limits, decode_buffers& buffers, will_properties& out
-) {
-    read_properties(in, will_legal, false, limits, buffers, [&](property_id id, auto& value) {
-        switch (id) {
-            case property_id::will_delay_interval:
-                out.will_delay_interval = value.number;
-                break;
-            case property_id::payload_format_indicator:
-                out.payload_format_indicator = value.number != 0;
-                break;
-            case property_id::message_expiry_interval:
-                out.message_expiry_interval = value.number;
-                break;
-            case property_id::content_type:
-                out.content_type = value.text;
-                break;
-            case property_id::response_topic:
-                out.response_topic = value.text;
-                break;
-            default:
-                out.correlation_data = value.data;
-        }
-    });
 }
 
 void read_will(
@@ -158,64 +67,12 @@ void read_will(
 ) {
     out.qos = qos((flags >> 3) & 3u);
     out.retain = (flags & flag_will_retain) != 0;
-    if (version == protocol_version::v5) read_will_properties(in, limits, buffers, out.properties);
+    if (version == protocol_version::v5) read_properties(in, limits, buffers, out.properties);
     out.topic = in.raw_text();
     const auto check = check_topic_name(out.topic);
     if (in.ok() && check.error != errc::ok) in.fail(check.error);
     if (in.ok() && out.topic.empty()) in.fail(errc::invalid_topic_name);  // [MQTT-4.7.3-1]
     out.payload = in.binary();
-}
-
-void store(connack_properties& out, property_id id, const property_value& value) {
-    switch (id) {
-        case property_id::session_expiry_interval:
-            out.session_expiry_interval = value.number;
-            break;
-        case property_id::receive_maximum:
-            out.receive_maximum = std::uint16_t(value.number);
-            break;
-        case property_id::maximum_qos:
-            out.maximum_qos = std::uint8_t(value.number);
-            break;
-        case property_id::retain_available:
-            out.retain_available = value.number != 0;
-            break;
-        case property_id::maximum_packet_size:
-            out.maximum_packet_size = value.number;
-            break;
-        case property_id::assigned_client_identifier:
-            out.assigned_client_identifier = value.text;
-            break;
-        case property_id::topic_alias_maximum:
-            out.topic_alias_maximum = std::uint16_t(value.number);
-            break;
-        case property_id::reason_string:
-            out.reason_string = value.text;
-            break;
-        case property_id::wildcard_subscription_available:
-            out.wildcard_subscription_available = value.number != 0;
-            break;
-        case property_id::subscription_identifier_available:
-            out.subscription_identifier_available = value.number != 0;
-            break;
-        case property_id::shared_subscription_available:
-            out.shared_subscription_available = value.number != 0;
-            break;
-        case property_id::server_keep_alive:
-            out.server_keep_alive = std::uint16_t(value.number);
-            break;
-        case property_id::response_information:
-            out.response_information = value.text;
-            break;
-        case property_id::server_reference:
-            out.server_reference = value.text;
-            break;
-        case property_id::authentication_method:
-            out.authentication_method = value.text;
-            break;
-        default:
-            out.authentication_data = value.data;
-    }
 }
 
 }  // namespace
@@ -280,15 +137,7 @@ errc decode_connack(
     out.session_present = flags == 1;
     if (version == protocol_version::v5) {
         out.reason = read_reason(in, packet_type::connack);
-        read_properties(
-            in,
-            connack_legal,
-            false,
-            limits,
-            buffers,
-            [&](property_id id, auto& value) { store(out.properties, id, value); }
-        );
-        out.properties.user_properties = buffers.user_properties;
+        read_properties(in, limits, buffers, out.properties);
     } else {
         const auto code = in.u8();
         if (in.ok() && code > 5) in.fail(errc::invalid_reason_code);

@@ -4,57 +4,6 @@
 #include "worker/mqtt/topic.hpp"
 
 namespace pgw::mqtt {
-namespace {
-
-constexpr property_set publish_legal{
-    property_id::payload_format_indicator,
-    property_id::message_expiry_interval,
-    property_id::topic_alias,
-    property_id::response_topic,
-    property_id::correlation_data,
-    property_id::user_property,
-    property_id::subscription_identifier,
-    property_id::content_type,
-};
-
-void read_publish_properties(
-    reader& in, const decode_limits& limits, decode_buffers& buffers, publish_properties& out
-) {
-    buffers.user_properties.clear();
-    buffers.subscription_identifiers.clear();
-    read_properties(in, publish_legal, true, limits, buffers, [&](property_id id, auto& value) {
-        switch (id) {
-            case property_id::payload_format_indicator:
-                out.payload_format_indicator = value.number != 0;
-                break;
-            case property_id::message_expiry_interval:
-                out.message_expiry_interval = value.number;
-                break;
-            case property_id::topic_alias:
-                out.topic_alias = std::uint16_t(value.number);
-                break;
-            case property_id::response_topic:
-                out.response_topic = value.text;
-                break;
-            case property_id::correlation_data:
-                out.correlation_data = value.data;
-                break;
-            case property_id::content_type:
-                out.content_type = value.text;
-                break;
-            default:
-                if (buffers.subscription_identifiers.size() >= limits.max_filters) {
-                    in.fail(errc::limit_exceeded);
-                } else {
-                    buffers.subscription_identifiers.push_back(value.number);
-                }
-        }
-    });
-    out.user_properties = buffers.user_properties;
-    out.subscription_identifiers = buffers.subscription_identifiers;
-}
-
-}  // namespace
 
 errc decode_publish(
     std::uint8_t flags,
@@ -80,7 +29,9 @@ errc decode_publish(
         if (!in.empty() && in.peek() == std::byte{0}) {
             in.u8();
         } else {
-            read_publish_properties(in, limits, buffers, out.properties);
+            buffers.user_properties.clear();
+            buffers.subscription_identifiers.clear();
+            read_properties(in, limits, buffers, out.properties);
         }
     }
     if (in.ok() && out.topic.empty()) {

@@ -6,12 +6,6 @@
 namespace pgw::mqtt {
 namespace {
 
-constexpr property_set subscribe_legal{
-    property_id::subscription_identifier, property_id::user_property
-};
-constexpr property_set unsubscribe_legal{property_id::user_property};
-constexpr property_set ack_legal{property_id::reason_string, property_id::user_property};
-
 std::string_view read_filter(reader& in, protocol_version version) noexcept {
     const auto filter = in.text();
     if (!in.ok()) return {};
@@ -41,16 +35,6 @@ subscription read_subscription(reader& in, protocol_version version) noexcept {
     return out;
 }
 
-/// SUBACK and UNSUBACK of MQTT 5.
-void read_ack_properties(
-    reader& in, const decode_limits& limits, decode_buffers& buffers, ack_properties& out
-) {
-    read_properties(in, ack_legal, false, limits, buffers, [&](property_id, auto& value) {
-        out.reason_string = value.text;
-    });
-    out.user_properties = buffers.user_properties;
-}
-
 }  // namespace
 
 errc decode_subscribe(
@@ -64,10 +48,7 @@ errc decode_subscribe(
     reader in(body);
     out.packet_id = read_packet_id(in);
     if (version == protocol_version::v5) {
-        read_properties(in, subscribe_legal, false, limits, buffers, [&](property_id, auto& value) {
-            out.properties.subscription_identifier = value.number;
-        });
-        out.properties.user_properties = buffers.user_properties;
+        read_properties(in, limits, buffers, out.properties);
     }
     if (in.ok() && in.empty()) in.fail(errc::empty_subscription);  // [MQTT-3.8.3-2]
     while (in.ok() && !in.empty()) {
@@ -92,7 +73,7 @@ errc decode_suback(
     reader in(body);
     out.packet_id = read_packet_id(in);
     const bool v5 = version == protocol_version::v5;
-    if (v5) read_ack_properties(in, limits, buffers, out.properties);
+    if (v5) read_properties(in, limits, buffers, out.properties);
     if (in.ok() && in.empty()) in.fail(errc::truncated);
     while (in.ok() && !in.empty()) {
         const auto code = in.u8();
@@ -119,10 +100,7 @@ errc decode_unsubscribe(
     reader in(body);
     out.packet_id = read_packet_id(in);
     if (version == protocol_version::v5) {
-        read_properties(
-            in, unsubscribe_legal, false, limits, buffers, [](property_id, const auto&) {}
-        );
-        out.properties.user_properties = buffers.user_properties;
+        read_properties(in, limits, buffers, out.properties);
     }
     if (in.ok() && in.empty()) in.fail(errc::empty_subscription);  // [MQTT-3.10.3-2]
     while (in.ok() && !in.empty()) {
@@ -147,7 +125,7 @@ errc decode_unsuback(
     reader in(body);
     out.packet_id = read_packet_id(in);
     if (version == protocol_version::v5) {
-        read_ack_properties(in, limits, buffers, out.properties);
+        read_properties(in, limits, buffers, out.properties);
         if (in.ok() && in.empty()) in.fail(errc::truncated);
         while (in.ok() && !in.empty()) {
             const auto reason = read_reason(in, packet_type::unsuback);

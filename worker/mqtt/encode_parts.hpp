@@ -9,26 +9,10 @@
 
 namespace pgw::mqtt {
 
-using id = property_id;
-
 /// Whether a Reason Code and properties can be left out (sections 3.4.2.1, 3.14.2.1, 3.15.2.1).
 template <class Packet>
 bool is_plain(const Packet& p) noexcept {
-    return p.reason == reason_code::success && !p.properties.reason_string &&
-           p.properties.user_properties.empty();
-}
-
-template <class Writer>
-void write_will_properties(Writer& out, const will_properties& p) {
-    write_properties(out, [&p](auto& w) {
-        w.property(id::will_delay_interval, p.will_delay_interval);
-        w.property(id::payload_format_indicator, p.payload_format_indicator);
-        w.property(id::message_expiry_interval, p.message_expiry_interval);
-        w.property(id::content_type, p.content_type);
-        w.property(id::response_topic, p.response_topic);
-        w.property(id::correlation_data, p.correlation_data);
-        w.properties(p.user_properties);
-    });
+    return p.reason == reason_code::success && is_empty(p.properties);
 }
 
 template <class Writer>
@@ -45,22 +29,10 @@ void write_body(Writer& out, const connect& p, protocol_version) {
     flags |= (p.password ? 0x40u : 0u) | (p.user_name ? 0x80u : 0u);
     out.u8(std::uint8_t(flags));
     out.u16(p.keep_alive);
-    if (v5) {
-        write_properties(out, [&q = p.properties](auto& w) {
-            w.property(id::session_expiry_interval, q.session_expiry_interval);
-            w.property(id::receive_maximum, q.receive_maximum);
-            w.property(id::maximum_packet_size, q.maximum_packet_size);
-            w.property(id::topic_alias_maximum, q.topic_alias_maximum);
-            w.property(id::request_response_information, q.request_response_information);
-            w.property(id::request_problem_information, q.request_problem_information);
-            w.property(id::authentication_method, q.authentication_method);
-            w.property(id::authentication_data, q.authentication_data);
-            w.properties(q.user_properties);
-        });
-    }
+    if (v5) write_properties(out, p.properties);
     out.text(p.client_id);
     if (p.will) {
-        if (v5) write_will_properties(out, p.will->properties);
+        if (v5) write_properties(out, p.will->properties);
         out.text(p.will->topic);
         out.binary(p.will->payload);
     }
@@ -78,25 +50,7 @@ void write_body(Writer& out, const connack& p, protocol_version version) {
     }
     out.require(allowed(packet_type::connack, std::uint8_t(p.reason)));
     out.u8(std::uint8_t(p.reason));
-    write_properties(out, [&q = p.properties](auto& w) {
-        w.property(id::session_expiry_interval, q.session_expiry_interval);
-        w.property(id::receive_maximum, q.receive_maximum);
-        w.property(id::maximum_qos, q.maximum_qos);
-        w.property(id::retain_available, q.retain_available);
-        w.property(id::maximum_packet_size, q.maximum_packet_size);
-        w.property(id::assigned_client_identifier, q.assigned_client_identifier);
-        w.property(id::topic_alias_maximum, q.topic_alias_maximum);
-        w.property(id::reason_string, q.reason_string);
-        w.property(id::wildcard_subscription_available, q.wildcard_subscription_available);
-        w.property(id::subscription_identifier_available, q.subscription_identifier_available);
-        w.property(id::shared_subscription_available, q.shared_subscription_available);
-        w.property(id::server_keep_alive, q.server_keep_alive);
-        w.property(id::response_information, q.response_information);
-        w.property(id::server_reference, q.server_reference);
-        w.property(id::authentication_method, q.authentication_method);
-        w.property(id::authentication_data, q.authentication_data);
-        w.properties(q.user_properties);
-    });
+    write_properties(out, p.properties);
 }
 
 template <class Writer>
@@ -104,27 +58,8 @@ void write_body(Writer& out, const publish& p, protocol_version version) {
     out.require(p.qos <= qos::exactly_once && !(p.dup && p.qos == qos::at_most_once));
     out.text(p.topic);
     if (p.qos != qos::at_most_once) out.packet_id(p.packet_id);
-    if (version == protocol_version::v5) {
-        write_properties(out, [&q = p.properties](auto& w) {
-            w.property(id::payload_format_indicator, q.payload_format_indicator);
-            w.property(id::message_expiry_interval, q.message_expiry_interval);
-            w.property(id::topic_alias, q.topic_alias);
-            w.property(id::response_topic, q.response_topic);
-            w.property(id::correlation_data, q.correlation_data);
-            for (const auto value : q.subscription_identifiers) w.subscription_identifier(value);
-            w.property(id::content_type, q.content_type);
-            w.properties(q.user_properties);
-        });
-    }
+    if (version == protocol_version::v5) write_properties(out, p.properties);
     out.raw(p.payload);
-}
-
-template <class Writer>
-void write_ack_properties(Writer& out, const ack_properties& p) {
-    write_properties(out, [&p](auto& w) {
-        w.property(id::reason_string, p.reason_string);
-        w.properties(p.user_properties);
-    });
 }
 
 template <class Writer, packet_type Type>
@@ -133,20 +68,15 @@ void write_body(Writer& out, const publish_ack<Type>& p, protocol_version versio
     out.require(allowed(Type, std::uint8_t(p.reason)));
     if (version != protocol_version::v5 || is_plain(p)) return;
     out.u8(std::uint8_t(p.reason));
-    if (!p.properties.reason_string && p.properties.user_properties.empty()) return;
-    write_ack_properties(out, p.properties);
+    if (is_empty(p.properties)) return;
+    write_properties(out, p.properties);
 }
 
 template <class Writer>
 void write_body(Writer& out, const subscribe& p, protocol_version version) {
     const bool v5 = version == protocol_version::v5;
     out.packet_id(p.packet_id);
-    if (v5) {
-        write_properties(out, [&q = p.properties](auto& w) {
-            if (q.subscription_identifier) w.subscription_identifier(*q.subscription_identifier);
-            w.properties(q.user_properties);
-        });
-    }
+    if (v5) write_properties(out, p.properties);
     out.require(!p.subscriptions.empty());
     for (const auto& entry : p.subscriptions) {
         out.require(entry.maximum_qos <= qos::exactly_once);
@@ -164,7 +94,7 @@ template <class Writer>
 void write_body(Writer& out, const suback& p, protocol_version version) {
     const bool v5 = version == protocol_version::v5;
     out.packet_id(p.packet_id);
-    if (v5) write_ack_properties(out, p.properties);
+    if (v5) write_properties(out, p.properties);
     out.require(!p.reasons.empty());
     for (const auto reason : p.reasons) {
         const auto code = std::uint8_t(reason);
@@ -176,9 +106,7 @@ void write_body(Writer& out, const suback& p, protocol_version version) {
 template <class Writer>
 void write_body(Writer& out, const unsubscribe& p, protocol_version version) {
     out.packet_id(p.packet_id);
-    if (version == protocol_version::v5) {
-        write_properties(out, [&q = p.properties](auto& w) { w.properties(q.user_properties); });
-    }
+    if (version == protocol_version::v5) write_properties(out, p.properties);
     out.require(!p.filters.empty());
     for (const auto filter : p.filters) out.text(filter);
 }
@@ -187,7 +115,7 @@ template <class Writer>
 void write_body(Writer& out, const unsuback& p, protocol_version version) {
     out.packet_id(p.packet_id);
     if (version != protocol_version::v5) return;
-    write_ack_properties(out, p.properties);
+    write_properties(out, p.properties);
     out.require(!p.reasons.empty());
     for (const auto reason : p.reasons) {
         out.require(allowed(packet_type::unsuback, std::uint8_t(reason)));
@@ -204,34 +132,20 @@ void write_body(Writer&, const pingresp&, protocol_version) {}
 template <class Writer>
 void write_body(Writer& out, const disconnect& p, protocol_version version) {
     if (version != protocol_version::v5) return;
-    const auto& q = p.properties;
     out.require(allowed(packet_type::disconnect, std::uint8_t(p.reason)));
-    const bool bare = !q.session_expiry_interval && !q.reason_string && !q.server_reference &&
-                      q.user_properties.empty();
-    if (bare && p.reason == reason_code::success) return;
+    if (is_plain(p)) return;
     out.u8(std::uint8_t(p.reason));
-    if (bare) return;
-    write_properties(out, [&q](auto& w) {
-        w.property(id::session_expiry_interval, q.session_expiry_interval);
-        w.property(id::reason_string, q.reason_string);
-        w.property(id::server_reference, q.server_reference);
-        w.properties(q.user_properties);
-    });
+    if (is_empty(p.properties)) return;
+    write_properties(out, p.properties);
 }
 
 template <class Writer>
 void write_body(Writer& out, const auth& p, protocol_version version) {
     out.require(version == protocol_version::v5);
-    const auto& q = p.properties;
-    if (is_plain(p) && !q.authentication_method && !q.authentication_data) return;
+    if (is_plain(p)) return;
     out.require(allowed(packet_type::auth, std::uint8_t(p.reason)));
     out.u8(std::uint8_t(p.reason));
-    write_properties(out, [&q](auto& w) {
-        w.property(id::authentication_method, q.authentication_method);
-        w.property(id::authentication_data, q.authentication_data);
-        w.property(id::reason_string, q.reason_string);
-        w.properties(q.user_properties);
-    });
+    write_properties(out, p.properties);
 }
 
 }  // namespace pgw::mqtt

@@ -4,7 +4,7 @@
 
 #include "common/base/bytes.hpp"
 #include "worker/mqtt/errc.hpp"
-#include "worker/mqtt/properties.hpp"
+#include "worker/mqtt/property_rows.hpp"
 
 #include <cstdint>
 #include <cstring>
@@ -121,13 +121,29 @@ private:
 using size_writer = basic_writer<size_sink>;
 using memory_writer = basic_writer<memory_sink>;
 
-/// Property length and properties: `table(writer)` lists them.
-template <class Writer, class Table>
-void write_properties(Writer& out, Table&& table) noexcept {
+template <class Writer, class Properties>
+void write_each_property(Writer& out, const Properties& properties) noexcept {
+    property_rows<Properties>::for_each([&](auto row) {
+        const auto& member = row.of(properties);
+        if constexpr (row.id == property_id::user_property) {
+            out.properties(member);
+        } else if constexpr (row.repeats) {
+            for (const auto value : member) out.subscription_identifier(value);
+        } else if constexpr (row.id == property_id::subscription_identifier) {
+            if (member) out.subscription_identifier(*member);
+        } else {
+            out.property(row.id, member);
+        }
+    });
+}
+
+/// Property length and properties, in the order of their rows.
+template <class Writer, class Properties>
+void write_properties(Writer& out, const Properties& properties) noexcept {
     size_writer size;
-    table(size);
+    write_each_property(size, properties);
     out.variable_integer(std::uint32_t(size.size()));
-    table(out);
+    write_each_property(out, properties);
 }
 
 }  // namespace pgw::mqtt

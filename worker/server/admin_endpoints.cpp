@@ -34,7 +34,7 @@ admin_endpoints::admin_endpoints(
                          const std::string& address,
                          std::uint16_t port,
                          net::admin_handlers served) {
-        net::admin_options where{address, port, max_connections};
+        net::admin_options where{address, port, max_connections, admin.hosts};
         endpoints_.push_back(
             {name, std::make_unique<net::admin_server>(io, std::move(where), std::move(served), log)
             }

@@ -1,14 +1,12 @@
 #include "worker/server/binding.hpp"
 
+#include "common/base/address.hpp"
+
 namespace pgw::server {
 namespace {
 
 constexpr std::uint16_t first_unprivileged = 1024;
 constexpr std::uint16_t moved_by = 10'000;
-
-bool is_loopback(const std::string& address) {
-    return address.starts_with("127.") || address == "::1";
-}
 
 }  // namespace
 
@@ -19,7 +17,7 @@ std::uint16_t binding::port(std::uint16_t manifest) const noexcept {
 
 std::string binding::admin_address(const std::string& manifest) const {
     if (!overrides()) return manifest;
-    if (!own_probes_ || is_loopback(address_)) return address_;
+    if (!own_probes_ || base::is_loopback(address_)) return address_;
     return "127.0.0.1";
 }
 

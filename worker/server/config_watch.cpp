@@ -2,9 +2,7 @@
 
 #include "common/manifest/project/differences.hpp"
 #include "common/manifest/read/read.hpp"
-
-#include <cerrno>
-#include <cstring>
+#include "worker/server/manifest_file.hpp"
 
 namespace pgw::server {
 namespace {
@@ -37,16 +35,17 @@ config_watch::config_watch(
 bool config_watch::check() {
     if (path_.empty()) return false;
     // Taken before the content is read: a file that changes meanwhile differs at the next look.
-    const auto identity = identify(path_);
+    const auto identity = base::look_at_file(path_).identity;
     if (identity == identity_ && identity.inode != 0) return false;
-    std::string text;
-    if (!read_manifest_file(path_, text)) {
+    const auto file = read_manifest_file(path_);
+    if (!file.ok()) {
         identity_ = {};
         seen_hash_.clear();
-        refuse("cannot be read: " + std::string(std::strerror(errno)));
+        refuse("cannot be read: " + file.status.problem);
         return false;
     }
     identity_ = identity;
+    const auto& text = file.content;
     auto hash = manifest_hash(text);
     if (hash == seen_hash_) return false;
     seen_hash_ = hash;

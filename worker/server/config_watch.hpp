@@ -2,16 +2,17 @@
 // it does not take the rest.
 #pragma once
 
+#include "common/base/file.hpp"
 #include "common/base/log.hpp"
 #include "common/manifest/model/gateway.hpp"
-#include "worker/server/manifest_file.hpp"
 
 #include <string>
 
 namespace pgw::server {
 
 /// One thread. Looks when it is told to; the file may be replaced by renaming, by a symbolic link
-/// that is swapped (as Kubernetes mounts a ConfigMap), or written in place.
+/// that is swapped (as Kubernetes mounts a ConfigMap), or written in place. What is no regular file
+/// is never waited for.
 class config_watch {
 public:
     /// `applied` is what `text` says. An empty path is never looked at.
@@ -39,7 +40,7 @@ private:
     base::logger log_;
     std::string hash_;
     std::string seen_hash_;  ///< Of the text that was looked at last.
-    file_identity identity_;
+    base::file_identity identity_;
     std::string problem_;
 };
 

@@ -41,9 +41,8 @@ drain_machine::step drain_machine::on_tick(const facts& seen, base::time_point n
                 // the time left.
                 const auto left = std::chrono::duration_cast<base::milliseconds>(deadline_ - now);
                 const auto ticks = std::max<std::int64_t>(1, left / base::timing_wheel::tick / 2);
-                next.tell = std::min(
-                    seen.untold, seen.connections / std::size_t(ticks) + least_per_tick
-                );
+                next.tell =
+                    std::min(seen.untold, seen.connections / std::size_t(ticks) + least_per_tick);
             }
             const bool settled = seen.connections == 0 && seen.unsettled == 0;
             if (!settled && now < deadline_ + grace) break;

@@ -1,50 +1,43 @@
 #include "worker/server/manifest_file.hpp"
 
-#include <sys/stat.h>
+#include "common/base/digits.hpp"
+
 #include <xxhash.h>
 
-#include <fstream>
 #include <iostream>
 
 namespace pgw::server {
 namespace {
 
-constexpr std::size_t most = (std::size_t{1} << 20) + 1;
+constexpr std::size_t most = std::size_t{1} << 20;
 
 }  // namespace
 
-bool read_manifest_file(const std::string& path, std::string& text) {
-    const auto read = [&](std::istream& in) {
-        text.resize(most);
-        in.read(text.data(), static_cast<std::streamsize>(text.size()));
-        text.resize(static_cast<std::size_t>(in.gcount()));
-        return !in.bad();
-    };
-    if (path == "-") return read(std::cin);
-    std::ifstream in(path, std::ios::binary);
-    return in && read(in) && (!text.empty() || in.eof());
+base::file_text read_manifest_file(const std::string& path) {
+    return base::read_file(path, most);
+}
+
+base::file_text read_first_manifest(const std::string& path) {
+    if (path != "-") return base::read_file_or_pipe(path, most);
+    base::file_text text;
+    text.content.resize(most + 1);
+    std::cin.read(text.content.data(), static_cast<std::streamsize>(text.content.size()));
+    text.content.resize(static_cast<std::size_t>(std::cin.gcount()));
+    if (std::cin.bad()) {
+        text.status = {.fault = base::file_fault::unreadable, .problem = "cannot be read"};
+    } else if (text.content.size() > most) {
+        text.status = {.fault = base::file_fault::too_large, .problem = "is larger than 1 MiB"};
+    }
+    return text;
 }
 
 std::string manifest_hash(std::string_view text) {
-    static constexpr char digits[] = "0123456789abcdef";
-    auto hash = XXH64(text.data(), text.size(), 0);
-    std::string out(16, '0');
-    for (auto place = out.rbegin(); place != out.rend(); ++place, hash >>= 4) {
-        *place = digits[hash & 15];
+    const auto hash = XXH64(text.data(), text.size(), 0);
+    std::string out;
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        base::append_hex(out, static_cast<unsigned char>(hash >> shift));
     }
     return out;
-}
-
-file_identity identify(const std::string& path) noexcept {
-    struct stat status{};
-    if (::stat(path.c_str(), &status) != 0) return {};
-    return {
-        status.st_dev,
-        status.st_ino,
-        static_cast<std::uint64_t>(status.st_size),
-        status.st_mtim.tv_sec,
-        status.st_mtim.tv_nsec
-    };
 }
 
 }  // namespace pgw::server

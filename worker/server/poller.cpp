@@ -53,8 +53,7 @@ void poller::wait() {
 
 void poller::dispatch() {
     std::array<epoll_event, events_per_wake> events;
-    const int count =
-        ::epoll_wait(epoll_.native_handle(), events.data(), int(events.size()), 0);
+    const int count = ::epoll_wait(epoll_.native_handle(), events.data(), int(events.size()), 0);
     time_.refresh();
     for (int i = 0; i < count; ++i) {
         const auto flags = events[std::size_t(i)].events;

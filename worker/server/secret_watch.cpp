@@ -35,8 +35,8 @@ bool same(const secret_problem& a, const secret_problem& b) {
 secret_watch::secret_watch(secrets files, base::logger log)
     : files_(std::move(files)), log_(std::move(log)) {}
 
-secret_watch::tls_entry secret_watch::make(net::tls_files files, const tls_references& references)
-    const {
+secret_watch::tls_entry secret_watch::make(net::tls_files files, const tls_references& references) {
+    if (!references.key.secret.empty()) private_ones_.push_back(references.key);
     const auto set = [this](std::string& file, const secret_reference& reference) {
         if (!reference.secret.empty()) file = files_.path(reference.secret, reference.key);
     };
@@ -72,6 +72,7 @@ void secret_watch::add(
     }
     if (upstream.sasl.mechanism == manifest::sasl_mechanism::plain) {
         entry.login = login_of(upstream, index);
+        private_ones_.push_back(entry.login->password);
     }
     if (!entry.tls && !entry.login) return;
     settings.secrets = entry.secrets;
@@ -84,6 +85,22 @@ void secret_watch::check() {
     for (auto& entry : upstreams_) check(entry, found);
     log_changes(found);
     problems_ = std::move(found);
+    warn_of_weak_ones();
+}
+
+void secret_watch::warn_of_weak_ones() {
+    for (const auto& reference : private_ones_) {
+        const auto weakness = files_.weakness(reference.secret, reference.key);
+        if (!weakness.empty()) warn(reference, weakness);
+    }
+}
+
+void secret_watch::warn(const secret_reference& reference, const std::string& weakness) {
+    const auto file = files_.path(reference.secret, reference.key);
+    if (!warned_.insert(file + " " + weakness).second) return;
+    log_.warn(
+        "secret badly kept", {{"field", reference.path}, {"file", file}, {"problem", weakness}}
+    );
 }
 
 void secret_watch::check(tls_entry& entry, std::vector<secret_problem>& found) {
@@ -129,6 +146,7 @@ void secret_watch::check(upstream_entry& entry, std::vector<secret_problem>& fou
         auto user_name = read(entry.login->user_name);
         auto password = read(entry.login->password);
         if (found.size() == before) {
+            if (password.empty()) warn(entry.login->password, "it is empty");
             values.user_name = std::move(user_name);
             values.password = std::move(password);
             entry.has_login = true;

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,7 +37,9 @@ public:
         const manifest::upstream& upstream, std::size_t index, amqp::uplink_settings& settings
     );
 
-    /// Looks at all files. Each problem, and the end of each, is logged once.
+    /// Looks at all files. Each problem, and the end of each, is logged once; so is a private key or
+    /// password that every user of the machine can read, and an empty password, which are used
+    /// nevertheless.
     void check();
 
     const std::vector<secret_problem>& problems() const noexcept { return problems_; }
@@ -56,16 +59,20 @@ private:
         bool has_login = false;  ///< It was there once.
     };
 
-    tls_entry make(net::tls_files files, const tls_references& references) const;
+    tls_entry make(net::tls_files files, const tls_references& references);
     void check(tls_entry& entry, std::vector<secret_problem>& found);
     void check(upstream_entry& entry, std::vector<secret_problem>& found);
     void log_changes(const std::vector<secret_problem>& now);
+    void warn_of_weak_ones();
+    void warn(const secret_reference& reference, const std::string& weakness);
 
     secrets files_;
     base::logger log_;
     std::vector<tls_entry> listeners_;
     std::vector<upstream_entry> upstreams_;
     std::vector<secret_problem> problems_;
+    std::vector<secret_reference> private_ones_;  ///< Keys and passwords.
+    std::set<std::string> warned_;                ///< Files and what is weak about them.
 };
 
 }  // namespace pgw::server

@@ -18,12 +18,15 @@ public:
     }
     /// Why the key cannot be read; empty: it can.
     std::string problem(const std::string& name, const std::string& key) const;
+    /// Why a key that is secret is badly kept although it can be read; empty: it is not, or it
+    /// cannot be read.
+    std::string weakness(const std::string& name, const std::string& key) const;
 
     struct content {
-        std::string text;     ///< Without one trailing newline.
+        std::string text;     ///< Without one line end, LF or CRLF, at its end.
         std::string problem;  ///< Not empty: there is no text.
     };
-    /// At most 64 kB.
+    /// At most 64 KiB.
     content read(const std::string& name, const std::string& key) const;
 
 private:

@@ -1,6 +1,7 @@
 // The rules that span fields of a manifest.
 #include "common/manifest/judge/validate.hpp"
 
+#include "common/base/address.hpp"
 #include "common/manifest/judge/check.hpp"
 #include "common/manifest/judge/route_rules.hpp"
 #include "common/manifest/judge/rules.hpp"
@@ -119,7 +120,7 @@ void check_sasl(problems& out, const std::string& path, const upstream& up) {
         if (up.sasl.mechanism == sasl_mechanism::external) {
             report(out, endpoint_path, "must be amqps: SASL External needs TLS");
         }
-        if (up.sasl.mechanism == sasl_mechanism::plain && !is_loopback(endpoint.host)) {
+        if (up.sasl.mechanism == sasl_mechanism::plain && !base::is_loopback(endpoint.host)) {
             report(
                 out,
                 endpoint_path,

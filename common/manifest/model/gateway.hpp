@@ -100,7 +100,7 @@ struct upstream_limits {
     base::milliseconds qos0_wait{1'000
     };  ///< How long a QoS 0 message waits for credit before it is dropped.
     base::milliseconds reconnect_initial{100};
-    base::milliseconds reconnect_maximum{30'000};
+    base::milliseconds reconnect_maximum{10'000};
     base::milliseconds connect_timeout{10'000};
     base::milliseconds idle_timeout{60'000};
 };
@@ -108,7 +108,7 @@ struct upstream_limits {
 struct upstream {
     std::string name;
     upstream_type type = upstream_type::generic;
-    /// Tried in order, then again from the first. Empty for Embedded.
+    /// Tried in order, beginning with the one that served last. Empty for Embedded.
     std::vector<endpoint> endpoints;
     upstream_sasl sasl;
     std::optional<upstream_tls> tls;          ///< Used by amqps endpoints.
@@ -170,6 +170,7 @@ struct logging {
 struct admin {
     std::string address = "127.0.0.1";
     std::uint16_t port = 9090;
+    std::vector<std::string> hosts;
 };
 
 struct drain {

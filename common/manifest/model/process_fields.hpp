@@ -156,6 +156,16 @@ struct schema<admin> {
             &admin::port,
             number_rule{0, 65535}
         );
+        view.field(
+            field_info{
+                "hosts",
+                "Domain names under which `/metrics`, `/status` and `/config` may be asked, beside "
+                "IP addresses, names without a dot and names below `localhost`, `local`, "
+                "`internal` and `svc`. Others are answered 421."
+            },
+            &admin::hosts,
+            list_rule<text_rule>{0, 16, {text_kind::host}}
+        );
     }
 };
 

@@ -5,8 +5,6 @@
 #include "common/manifest/text/syntax.hpp"
 #include "common/manifest/text/topic_template.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -172,15 +170,6 @@ std::string print_endpoint(const endpoint& endpoint) {
            endpoint.host + (is_ipv6 ? "]" : "") + ":" + std::to_string(endpoint.port);
 }
 
-bool is_loopback(std::string_view host) {
-    const std::string text(host);
-    in_addr v4{};
-    if (::inet_pton(AF_INET, text.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-    in6_addr v6{};
-    if (::inet_pton(AF_INET6, text.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
-    return text == "localhost";
-}
-
 std::optional<std::string> check_text(text_kind kind, const std::string& text) {
     switch (kind) {
         case text_kind::label:
@@ -255,7 +244,7 @@ std::string in_quotes(std::string_view text) {
         if (next > longest) break;
         end = next;
     }
-    base::append_json_string(json, text.substr(0, end));
+    base::append_visible_string(json, text.substr(0, end));
     json.front() = '\'';
     json.back() = '\'';
     return end < text.size() ? json + "..." : json;

@@ -28,9 +28,6 @@ std::string print_size(std::uint64_t value);
 std::variant<endpoint, std::string> parse_endpoint(std::string_view text);
 std::string print_endpoint(const endpoint& endpoint);
 
-/// Whether connections to the host stay on this machine: localhost, 127.0.0.0/8, ::1.
-bool is_loopback(std::string_view host);
-
 /// What is wrong with the text as this kind, or nullopt.
 std::optional<std::string> check_text(text_kind kind, const std::string& text);
 

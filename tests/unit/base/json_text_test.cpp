@@ -54,6 +54,54 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& row) { return row.param.name; }
 );
 
+struct visible_string : testing::TestWithParam<escape_case> {};
+
+TEST_P(visible_string, shows_what_a_terminal_would_obey) {
+    std::string out;
+    pgw::base::append_visible_string(out, GetParam().input);
+    EXPECT_EQ(out, GetParam().expected);
+    out.clear();
+    pgw::base::append_json_string(out, GetParam().input);
+    EXPECT_EQ(out, '"' + GetParam().input + '"') << "to a machine it is text as any other";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    table,
+    visible_string,
+    testing::Values(
+        escape_case{
+            "control_sequence_introducer",
+            "\xc2\x9b"
+            "31m",
+            R"("\u009b31m")"
+        },
+        escape_case{
+            "next_line",
+            "a\xc2\x85"
+            "b",
+            R"("a\u0085b")"
+        },
+        escape_case{"after_the_c1_controls", "\xc2\xa0", "\"\xc2\xa0\""},
+        escape_case{
+            "right_to_left_override",
+            "a\xe2\x80\xae"
+            "b",
+            R"("a\u202eb")"
+        },
+        escape_case{"isolate", "\xe2\x81\xa6", R"("\u2066")"},
+        escape_case{"arabic_letter_mark", "\xd8\x9c", R"("\u061c")"},
+        escape_case{"zero_width_space", "\xe2\x80\x8b", R"("\u200b")"},
+        escape_case{"line_separator", "\xe2\x80\xa8", R"("\u2028")"},
+        escape_case{"byte_order_mark", "\xef\xbb\xbf", R"("\ufeff")"},
+        escape_case{
+            "neighbours_of_marks",
+            "\u2010\u2027\u202f\u2070\ufefe",
+            "\"\u2010\u2027\u202f\u2070\ufefe\""
+        }
+    ),
+    [](const auto& row) { return row.param.name; }
+);
+
 TEST(utf8_sequence_length, counts_bytes_of_the_first_character) {
     EXPECT_EQ(pgw::base::utf8_sequence_length("a"), 1u);
     EXPECT_EQ(pgw::base::utf8_sequence_length("é!"), 2u);

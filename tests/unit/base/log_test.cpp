@@ -98,6 +98,19 @@ TEST_F(log_test, text_line_quotes_what_is_not_a_plain_word) {
     );
 }
 
+TEST_F(log_test, no_text_of_a_peer_commands_a_terminal_or_hides) {
+    for (const auto format : {log_format::text, log_format::json}) {
+        lines.clear();
+        logger{sink(log_level::info, format)}.warn(
+            "x",
+            {{"error",
+              "a\xc2\x9b"
+              "2Jb\xe2\x80\xae"}}
+        );
+        EXPECT_THAT(lines.at(0), testing::HasSubstr(R"("a\u009b2Jb\u202e")"));
+    }
+}
+
 TEST_F(log_test, default_logger_logs_nothing) {
     const logger log;
     EXPECT_FALSE(log.enabled(log_level::error));

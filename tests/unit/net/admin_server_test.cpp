@@ -236,17 +236,100 @@ TEST_F(admin_server_test, header_beyond_8_kB_is_refused) {
     );
 }
 
-TEST_F(admin_server_test, connections_beyond_the_limit_are_closed_and_the_others_served) {
+TEST_F(admin_server_test, a_newcomer_to_a_full_server_is_served_and_the_longest_idle_one_closed) {
     start({"127.0.0.1", 0, 2});
     client a(port), b(port);
     a.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
-    b.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_THAT(a.receive_until("ok\n"), EndsWith("ok\n"));
+    b.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_THAT(b.receive_until("ok\n"), EndsWith("ok\n"));
     client c(port);
-    EXPECT_TRUE(c.is_closed());
-    a.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
-    EXPECT_THAT(a.receive_until("ok\n"), EndsWith("ok\n"));
+    c.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(c.receive_until("ok\n"), EndsWith("ok\n"));
+    EXPECT_TRUE(a.is_closed());
+    b.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(b.receive_until("ok\n"), EndsWith("ok\n"));
+}
+
+TEST_F(admin_server_test, slow_readers_of_long_answers_leave_room_for_probes) {
+    handlers.metrics = [] { return std::string(std::size_t{8} << 20, 'm'); };
+    start({"127.0.0.1", 0, 4});
+    std::vector<std::unique_ptr<client>> slow;
+    for (int i = 0; i < 20; ++i) {
+        slow.push_back(std::make_unique<client>(port));
+        slow.back()->send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        EXPECT_THAT(ask("GET /livez"), EndsWith("ok\n")) << i;
+    }
+}
+
+TEST_F(admin_server_test, more_than_one_host_or_none_is_refused) {
+    start();
+    for (const std::string fields :
+         {"", "Host: a\r\nHost: b\r\n", "Host: a\r\nhost: a\r\n", "Host: a b\r\n"}) {
+        client c(port);
+        c.send("GET /livez HTTP/1.1\r\n" + fields + "\r\n");
+        EXPECT_THAT(c.receive_all(), StartsWith("HTTP/1.1 400 ")) << fields;
+    }
+}
+
+TEST_F(admin_server_test, under_a_foreign_name_only_probes_are_answered) {
+    start({"127.0.0.1", 0, 64, {"gateway.example.com"}});
+    const auto ask_as = [&](const std::string& path, const std::string& host) {
+        client c(port);
+        c.send("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n");
+        return c.receive_all();
+    };
+    for (const auto* path : {"/metrics", "/status", "/config"}) {
+        EXPECT_THAT(ask_as(path, "rebound.example:9090"), StartsWith("HTTP/1.1 421 ")) << path;
+        for (const auto* own :
+             {"127.0.0.1:9090", "[::1]:9090", "localhost", "pgw.plant.svc", "GATEWAY.example.com"
+             }) {
+            EXPECT_THAT(ask_as(path, own), StartsWith("HTTP/1.1 200 ")) << path << " " << own;
+        }
+    }
+    EXPECT_THAT(ask_as("/livez", "rebound.example"), StartsWith("HTTP/1.1 200 "));
+    EXPECT_THAT(ask_as("/readyz", "rebound.example"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(admin_server_test, no_way_to_announce_a_body_hides_a_second_request) {
+    start();
+    const std::pair<std::string, std::string> rows[] = {
+        {"Transfer-Encoding: chunked\r\n", "400"},
+        {"Transfer-Encoding: xchunked\r\n", "501"},
+        {"Transfer-Encoding: identity\r\n", "501"},
+        {"Transfer-Encoding: chunked, identity\r\n", "501"},
+        {"Transfer-Encoding: gzip, chunked\r\n", "501"},
+        {"Transfer-Encoding: xchunked\r\nContent-Length: 0\r\n", "400"},
+        {"Content-Length: 0\r\nTransfer-Encoding: xchunked\r\n", "400"},
+        {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "400"},
+        {"Transfer-Encoding : chunked\r\n", "400"},
+        {"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "400"},
+        {"Content-Length: 0\r\nContent-Length: 0\r\n", "400"},
+        {"Content-Length: 0\r\nContent-Length: 30\r\n", "400"},
+        {"Content-Length: 0, 30\r\n", "400"},
+        {"Content-Length: +30\r\n", "400"},
+        {"Content-Length: -1\r\n", "400"},
+        {"Content-Length: 0x1e\r\n", "400"},
+        {"Content-Length: 1 0\r\n", "400"},
+        {"Content-Length: 99999999999999999999\r\n", "400"},
+        {"Content-Length : 30\r\n", "400"},
+        {std::string("X: a\0b\r\n", 8), "400"},
+        {"X: a\nContent-Length: 30\r\n", "400"},
+    };
+    for (const auto& [fields, status] : rows) {
+        client c(port);
+        c.send(
+            "GET /livez HTTP/1.1\r\nHost: x\r\n" + fields +
+            "\r\n0\r\n\r\nGET /config HTTP/1.1\r\nHost: x\r\n\r\n"
+        );
+        EXPECT_THAT(
+            c.receive_all(),
+            AllOf(
+                testing::AnyOf(StartsWith("HTTP/1.1 " + status), StartsWith("HTTP/1.1 400 ")),
+                testing::Not(HasSubstr("kind"))
+            )
+        ) << fields;
+    }
 }
 
 TEST_F(admin_server_test, request_that_drips_in_is_cut_off_after_ten_seconds) {

@@ -7,10 +7,12 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <vector>
 
 namespace {
@@ -377,6 +379,36 @@ TEST_F(tls_test, reload_with_bad_files_keeps_the_old_context_and_says_what_is_wr
     std::remove(directory.path("server.key").c_str());
     EXPECT_THAT(server->reload().value_or(""), HasSubstr("No such file"));
     EXPECT_EQ(connect(*server, *client).client_status, io_status::ok);
+}
+
+TEST_F(tls_test, a_server_without_alternative_names_is_not_believed_its_common_name) {
+    write_pair("server", ca.issue("gateway.example", ""));
+    const auto server = loaded(server_files());
+    const auto client = loaded(client_files("ca.pem", false));
+    EXPECT_EQ(connect(*server, *client).client_status, io_status::failed);
+    write_pair("server", ca.issue("something else", "DNS:gateway.example"));
+    EXPECT_EQ(server->reload(), std::nullopt);
+    EXPECT_EQ(connect(*server, *client).client_status, io_status::ok);
+}
+
+TEST_F(tls_test, files_that_are_none_or_too_large_are_named_and_not_read) {
+    const auto server = loaded(server_files(peer_verification::required));
+    for (const auto* name : {"server.crt", "server.key", "ca.pem"}) {
+        const auto path = directory.path(name);
+        const auto aside = directory.path("aside");
+        std::filesystem::rename(path, aside);
+        ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+        EXPECT_EQ(server->reload(), path + ": is a pipe, not a regular file");
+        std::filesystem::remove(path);
+        std::filesystem::create_symlink("/dev/zero", path);
+        EXPECT_EQ(server->reload(), path + ": is a device, not a regular file");
+        std::filesystem::remove(path);
+        std::filesystem::copy_file(aside, path);
+        std::filesystem::resize_file(path, std::uintmax_t{1} << 32);
+        EXPECT_EQ(server->reload(), path + ": is larger than 1 MiB");
+        std::filesystem::rename(aside, path);
+    }
+    EXPECT_EQ(server->reload(), std::nullopt);
 }
 
 TEST_F(tls_test, verifying_server_without_an_authority_does_not_load) {

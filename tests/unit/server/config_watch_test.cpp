@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -123,6 +124,14 @@ TEST_F(config_watch_test, a_missing_file_is_a_problem_until_it_is_back) {
     folder.write("gateway.yaml", manifest());
     EXPECT_FALSE(watch.check());
     EXPECT_EQ(watch.problem(), "");
+}
+
+TEST_F(config_watch_test, a_pipe_in_its_place_is_a_problem_and_not_waited_for) {
+    auto watch = make();
+    std::filesystem::remove(folder.path("gateway.yaml"));
+    ASSERT_EQ(::mkfifo(folder.path("gateway.yaml").c_str(), 0600), 0);
+    EXPECT_FALSE(watch.check());
+    EXPECT_EQ(watch.problem(), "cannot be read: is a pipe, not a regular file");
 }
 
 // As a ConfigMap is mounted: gateway.yaml → ..data/gateway.yaml, ..data → a folder of its time.

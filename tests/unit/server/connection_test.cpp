@@ -222,9 +222,8 @@ TEST(connection, packet_larger_than_a_read_comes_whole_and_its_memory_goes_back)
     client.connect("c");
     const auto before = host.budget.used();
     const std::string payload(700'000, 'p');
-    auto bytes = device::encoded(
-        mqtt::publish{.topic = "large", .payload = base::as_bytes(payload)}
-    );
+    auto bytes =
+        device::encoded(mqtt::publish{.topic = "large", .payload = base::as_bytes(payload)});
     const auto next = device::encoded(device::publication(5));
     bytes.insert(bytes.end(), next.begin(), next.end());
     client.send(bytes);
@@ -327,9 +326,9 @@ TEST(connection, silence_before_connect_ends_in_time) {
 TEST(connection, keep_alive_follows_the_sessions_turns) {
     fake_host host;
     device client(host);
-    client.send(mqtt::connect{
-        .version = mqtt::protocol_version::v3_1_1, .keep_alive = 10, .client_id = "c"
-    });
+    client.send(
+        mqtt::connect{.version = mqtt::protocol_version::v3_1_1, .keep_alive = 10, .client_id = "c"}
+    );
     for (int i = 0; i < 5; ++i) {
         host.pass(10s);
         client.send(mqtt::pingreq{});
@@ -349,9 +348,7 @@ TEST(connection, partial_packet_has_a_deadline_of_its_own) {
     EXPECT_FALSE(client.is_closed());
     host.pass(1100ms);
     EXPECT_TRUE(client.is_closed());
-    EXPECT_EQ(
-        host.sessions.closes[std::size_t(session::close_cause::packet_timeout)].value(), 1u
-    );
+    EXPECT_EQ(host.sessions.closes[std::size_t(session::close_cause::packet_timeout)].value(), 1u);
 }
 
 TEST(connection, answer_of_a_refusal_arrives_although_more_was_sent) {

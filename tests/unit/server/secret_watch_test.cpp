@@ -112,6 +112,28 @@ TEST_F(secret_watch_test, a_plain_gateway_needs_nothing) {
     EXPECT_EQ(settings.tls, nullptr);
 }
 
+TEST_F(secret_watch_test, keys_and_passwords_that_are_badly_kept_are_used_and_said_once) {
+    watch.add(gateway.listeners[0], 0);
+    watch.add(gateway.upstreams[0], 0, settings);
+    write_pair("cert", authority.issue("localhost", "DNS:localhost"));
+    write_pair("own", authority.issue("gateway", ""));
+    folder.write("clients/ca.crt", authority.certificate_pem());
+    folder.write("trust/bundle", authority.certificate_pem());
+    folder.write("login/username", "me");
+    folder.write("login/password", "\n");
+    for (const auto* file : {"cert/tls.key", "own/tls.key", "login/password"}) {
+        std::filesystem::permissions(folder.path(file), std::filesystem::perms(0640));
+    }
+    std::filesystem::permissions(folder.path("own/tls.key"), std::filesystem::perms(0644));
+    watch.check();
+    watch.check();
+    EXPECT_THAT(watch.problems(), IsEmpty());
+    EXPECT_EQ(logged("secret badly kept"), 2u) << log;
+    EXPECT_THAT(log, HasSubstr(folder.path("own/tls.key")));
+    EXPECT_THAT(log, HasSubstr(folder.path("login/password") + "\",\"problem\":\"it is empty"));
+    EXPECT_EQ(settings.secrets->get().password, "");
+}
+
 TEST_F(secret_watch_test, a_listeners_certificate_may_come_later) {
     const auto tls = watch.add(gateway.listeners[0], 0);
     watch.check();

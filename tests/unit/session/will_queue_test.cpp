@@ -123,7 +123,9 @@ TEST_F(waiting_wills, end_of_the_worker_ends_them) {
             void on_result(std::uint32_t, const bridge::result&) override {}
             void on_capacity() override {}
         } sink;
-        own.add(publisher.open(sink, info, true), {}, base::byte_charge(context.budget), context.now);
+        own.add(
+            publisher.open(sink, info, true), {}, base::byte_charge(context.budget), context.now
+        );
         EXPECT_EQ(publisher.open_streams(), 1u);
     }
     EXPECT_EQ(publisher.open_streams(), 0u);
