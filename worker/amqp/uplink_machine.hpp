@@ -90,8 +90,8 @@ private:
     base::backoff backoff_;
     uplink_phase phase_ = uplink_phase::idle;
     std::size_t endpoint_ = 0;
-    std::size_t good_ = 0;   ///< Where a round begins: the last one that proved itself.
-    std::size_t tried_ = 0;  ///< Endpoints that failed in this round.
+    std::size_t good_ = 0;       ///< Where a round begins: the last one that proved itself.
+    std::size_t tried_ = 0;      ///< Endpoints that failed in this round.
     bool unauthorized_ = false;  ///< One of them did not want our credentials.
     base::time_point due_ = base::time_point::min();
     base::time_point waiting_since_{};

@@ -15,11 +15,11 @@ using phase = uplink_phase;
 
 /// How an attempt at an endpoint goes.
 enum class fate : std::uint8_t {
-    no_socket,        // name, TCP
-    no_open,          // TLS or SASL fails, or the peer closes instead of opening
-    silent,           // the open never comes
-    closes_at_once,   // opens, then ends
-    refuses_links,    // opens, takes no link
+    no_socket,       // name, TCP
+    no_open,         // TLS or SASL fails, or the peer closes instead of opening
+    silent,          // the open never comes
+    closes_at_once,  // opens, then ends
+    refuses_links,   // opens, takes no link
     serves,
 };
 
