@@ -70,7 +70,9 @@ private:
     base::time_point now() const noexcept override { return environment_.loop_now; }
     std::uint32_t random() noexcept override { return environment_.random(); }
     publisher_metrics& metrics() noexcept override { return metrics_; }
+    void on_handed_over(core_stream& stream) override;
     void on_closed(core_stream& stream) noexcept override;
+    void leave(core_stream& stream) noexcept;
 
     const manifest::gateway& gateway_;
     publisher_environment environment_;
@@ -86,9 +88,9 @@ private:
     std::vector<used_upstream> upstreams_;
     std::vector<placed_lane> lanes_;
     std::vector<core_stream*> waiting_;  ///< Answered `blocked`, to be woken.
-    /// Closed streams with publications in flight, by client id. Ordered, not hashed: devices
-    /// choose the keys.
-    std::map<std::string, core_stream*> lingering_;
+    /// By client id the last of the streams that wait for each other: the first has publications in
+    /// flight or to come though its client has gone. Ordered, not hashed: devices choose the keys.
+    std::map<std::string, core_stream*> queues_;
     std::uint64_t keys_ = 0;
     expansion expansion_;
 };

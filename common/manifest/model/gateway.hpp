@@ -158,6 +158,8 @@ struct limits {
     };  ///< How long back-pressure may stop reading from a client.
     std::uint32_t max_inflight_bytes = 4u << 20;  ///< Per client, unacknowledged.
     std::uint32_t max_pending_connects = 1024;  ///< Per thread: accepted, CONNECT not yet complete.
+    /// Of the process, for everything that peers can make it keep. Unset: by the machine's memory.
+    std::optional<std::uint64_t> max_buffered_bytes;
 };
 
 struct logging {
