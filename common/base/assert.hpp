@@ -10,9 +10,8 @@
 #define PGW_ASSERTIONS 1
 #endif
 #endif
-#if !defined(PGW_ASSERTIONS) && \
-    (defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
-     (!defined(NDEBUG) && !defined(__OPTIMIZE__)))
+#if !defined(PGW_ASSERTIONS) && (defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+                                 (!defined(NDEBUG) && !defined(__OPTIMIZE__)))
 #define PGW_ASSERTIONS 1
 #endif
 

@@ -100,7 +100,9 @@ void driver_io::on_readable() {
     read_some();
     if (phase_ != phase::open) return;
     mark();
-    if (!pn_connection_driver_read_closed(&driver_)) wait_read();
+    // A polite one reads on once this is answered: a turn of the loop has many handlers, and as much
+    // input again could pile up as they read.
+    if (!polite_ && !pn_connection_driver_read_closed(&driver_)) wait_read();
 }
 
 void driver_io::read_some() {
@@ -199,10 +201,9 @@ void driver_io::flush() {
     if (phase_ == phase::finished || events_ == nullptr) return;
     if (aborted_) return finish();
     if (phase_ != phase::open) return;
-    const bool was_blocked = blocked_;
     const bool drained = write_out();
     blocked_ = !drained;
-    if (was_blocked && drained && !pn_connection_driver_read_closed(&driver_)) wait_read();
+    if (polite_ && drained && !pn_connection_driver_read_closed(&driver_)) wait_read();
     if (aborted_) return finish();
     if (events_ == nullptr) return;
     if (drained && pn_connection_driver_write_closed(&driver_)) {

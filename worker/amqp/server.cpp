@@ -17,7 +17,7 @@ namespace {
 using boost::asio::ip::tcp;
 
 constexpr base::milliseconds accept_pause{100};  // after an error such as EMFILE
-constexpr base::seconds refusal_log_pause{10};    // a flood of connections is no flood of lines
+constexpr base::seconds refusal_log_pause{10};   // a flood of connections is no flood of lines
 
 class server_impl final : public server, private connection_owner {
 public:
@@ -106,12 +106,10 @@ private:
     bool charge(server_connection& connection, std::size_t bytes) override {
         if (connection.held() + bytes > options_.max_held_by_connection) return false;
         while (!take(bytes)) {
-            const auto largest =
-                std::ranges::max_element(connections_, {}, [](const auto& other) {
-                    return other->held();
-                });
-            if (largest == connections_.end() ||
-                (*largest)->held() <= connection.held() + bytes) {
+            const auto largest = std::ranges::max_element(connections_, {}, [](const auto& other) {
+                return other->held();
+            });
+            if (largest == connections_.end() || (*largest)->held() <= connection.held() + bytes) {
                 return false;
             }
             (*largest)->shed("others need the memory");

@@ -97,7 +97,7 @@ struct server_options {
     std::string container_id = "pgw-embedded";
     /// Bytes that peers make the server keep: connections, sessions, links with their properties,
     /// unfinished messages, deliveries without an outcome. In sum, and for one connection.
-    std::size_t max_held_bytes = 48u << 20;
+    std::size_t max_held_bytes = 40u << 20;
     std::size_t max_held_by_connection = 26u << 20;
     base::byte_budget* budget = nullptr;  ///< Charged too, if set; outlives the server.
 };

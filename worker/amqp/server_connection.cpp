@@ -118,13 +118,10 @@ void server_connection::on_event(pn_event_t* event) {
             open_ = true;
             context_.wheel.cancel(deadline_);
             if (hold(
-                    value_cost * (values_in(pn_connection_remote_properties(io_->connection())) +
-                                  values_in(pn_connection_remote_offered_capabilities(
-                                      io_->connection()
-                                  )) +
-                                  values_in(pn_connection_remote_desired_capabilities(
-                                      io_->connection()
-                                  )))
+                    value_cost *
+                    (values_in(pn_connection_remote_properties(io_->connection())) +
+                     values_in(pn_connection_remote_offered_capabilities(io_->connection())) +
+                     values_in(pn_connection_remote_desired_capabilities(io_->connection())))
                 )) {
                 pn_connection_open(io_->connection());
             }
@@ -408,9 +405,7 @@ std::size_t server_connection::outgoing() noexcept {
     return outgoing_;
 }
 
-bool server_connection::hold_delivery(
-    server_link_impl& link, std::size_t size, bool presettled
-) {
+bool server_connection::hold_delivery(server_link_impl& link, std::size_t size, bool presettled) {
     if (!presettled) {
         if (!hold(delivery_cost)) return false;
         ++link.outstanding_;

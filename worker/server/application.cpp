@@ -100,10 +100,9 @@ struct application::impl {
 
     void start_broker(const manifest::upstream& upstream, amqp::uplink_settings& settings) {
         const auto& address = where.broker_address(upstream.embedded->address);
-        const auto& broker =
-            brokers.emplace_back(
-                upstream, address, workers.budget, log.with({{"upstream", upstream.name}})
-            );
+        const auto& broker = brokers.emplace_back(
+            upstream, address, workers.budget, log.with({{"upstream", upstream.name}})
+        );
         settings.upstream.endpoints = {{false, reachable(address), broker.port()}};
         log.info(
             "embedded broker listening", {{"upstream", upstream.name}, {"port", broker.port()}}

@@ -152,7 +152,8 @@ void enroll(base::metrics_registry& r, const bridge::publisher_metrics& m) {
     );
     r.add(
         "pgw_publications_bound_exceeded_total",
-        "Publications refused because their encoding was larger than computed: a fault of the worker.",
+        "Publications refused because their encoding was larger than computed: a fault of the "
+        "worker.",
         {},
         m.bound_exceeded
     );
