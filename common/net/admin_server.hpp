@@ -38,8 +38,8 @@ struct admin_options {
 /// Requests are limited to 8 kB of header, no body, and 10 s from the first wait for them to the
 /// last byte of the answer, so that an idle or slow connection ends after 10 s. A connection beyond
 /// `max_connections` is served, and another one closed for it: see admission. Half of them at most
-/// hold answers other than a probe's. Without a descriptor for a newcomer a few in reserve are used,
-/// then those of others who wait.
+/// hold answers other than a probe's, and making those takes a quarter of the thread at most.
+/// Without a descriptor for a newcomer a few in reserve are used, then those of others who wait.
 ///
 /// /livez and /readyz answer under any Host, since a probe may be told to send one; the others
 /// answer 421 under a name that is_own_host() does not know.

@@ -12,7 +12,7 @@ from tests.wire.harness import Worker, free_port
 FLOOD_SECONDS = 6
 
 
-def probe(port, path="/livez", seconds=1.0):
+def probe(port, path="/livez", seconds=3.0):
     """The status of one probe on a connection of its own, as a kubelet asks; 0: no answer within its time-out."""
     try:
         with socket.create_connection(("127.0.0.1", port), seconds) as connection:

@@ -40,10 +40,10 @@ class Manifests(harness.TestCase):
         script = f'{harness.WORKER} --check --config <(cat {worker.config})'
         done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=10)
         self.assertEqual(done.returncode, 0, done.stderr)
-        done = subprocess.run(
-            [harness.WORKER, "--check", "--config", "-"], input=open(worker.config).read(),
-            capture_output=True, text=True, timeout=10
-        )
+        with open(worker.config) as file:
+            done = subprocess.run(
+                [harness.WORKER, "--check", "--config", "-"], stdin=file, capture_output=True, text=True, timeout=10
+            )
         self.assertEqual(done.returncode, 0, done.stderr)
 
     @harness.red_on("0.1.0")
