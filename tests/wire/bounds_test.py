@@ -200,6 +200,14 @@ class Descriptors(harness.TestCase):
         with Worker(harness.generic_upstream(port), nofile=128, threads=1) as worker:
             worker.wait_ready()
             crowd = [socket.create_connection(("127.0.0.1", worker.port)) for _ in range(200)]
+            for number, connection in enumerate(crowd):
+                try:
+                    connection.sendall(connect(f"c{number}"))
+                except OSError:
+                    pass  # Refused already.
+            for _ in range(20):
+                crowd.append(socket.create_connection(("127.0.0.1", worker.port)))
+                crowd[-1].sendall(connect(f"more{len(crowd)}"))
             harness.eventually(
                 lambda: worker.metric("pgw_connections_refused_total", reason="descriptors") > 0, "the limit to be reached"
             )

@@ -13,6 +13,8 @@ namespace {
 
 /// A link that lived this long was a good one though nothing was sent on it.
 constexpr base::seconds stable_after{10};
+/// For so long the peer may be answering a pre-settled delivery.
+constexpr base::seconds presettled_suspicion{1};
 
 void* to_context(std::uint64_t token) {
     return std::bit_cast<void*>(token);
@@ -63,6 +65,7 @@ send_status sender_link::try_send(base::bytes_view message, std::uint64_t token)
     pn_link_advance(link_);
     if (options_.presettled) {
         pn_delivery_settle(delivery);
+        presettled_at_ = host_->now();
     } else {
         pn_delivery_set_context(delivery, to_context(token));
     }
@@ -189,31 +192,32 @@ void sender_link::on_delivery(pn_delivery_t* delivery) {
 }
 
 void sender_link::on_remote_detach(
-    const error_text& error, base::time_point now, std::uint32_t random
+    const link_end& end, base::time_point now, std::uint32_t random
 ) {
-    auto cause = error;
+    auto cause = end.error;
     if (cause.empty() && phase_ == phase::refused) cause = error_;
     if (cause.empty()) cause = {"", "detached by the upstream"};
+    const link_end because{cause, end.blames_a_delivery, end.shared, end.suspects};
     if (released()) {
-        lose(cause, false);
+        lose(because, false);
         return host_->forget(*this);
     }
     const auto self = shared_from_this();
     const bool lasted = phase_ == phase::attached && now - attached_at_ >= stable_after;
     if (lasted) retry_.reset();
     const bool useful = proven_ || lasted;
-    const auto in_doubt = lose(cause, false);
+    const auto in_doubt = lose(because, false);
     fail(cause, now, random);
     fruitless_ = !useful && in_doubt == 0;
 }
 
-void sender_link::on_connection_lost(const error_text& error) {
+void sender_link::on_connection_lost(const link_end& end) {
     const auto self = shared_from_this();
     if (released()) {
-        lose(error, true);
+        lose(end, true);
         return host_->forget(*this);
     }
-    lose(error, true);
+    lose(end, true);
     phase_ = phase::detached;
     retry_.reset();
 }
@@ -261,7 +265,7 @@ bool sender_link::has_room() const {
     return pn_session_outgoing_bytes(slot_->session) < max_session_outgoing;
 }
 
-std::uint64_t sender_link::lose(const error_text& error, bool connection_gone) {
+std::uint64_t sender_link::lose(const link_end& end, bool connection_gone) {
     if (link_ == nullptr) return 0;
     auto* link = std::exchange(link_, nullptr);
     const bool was_attached = phase_ == phase::attached;
@@ -280,9 +284,21 @@ std::uint64_t sender_link::lose(const error_text& error, bool connection_gone) {
         host_->mark();
     }
     if (events_ != nullptr && (was_attached || in_doubt > 0)) {
-        events_->on_lost(error.condition, error.description);
+        events_->on_lost(
+            {end.error.condition,
+             end.error.description,
+             end.blames_a_delivery,
+             end.shared,
+             end.suspects}
+        );
     }
     return in_doubt;
+}
+
+std::uint64_t sender_link::suspects(base::time_point now) const {
+    if (link_ == nullptr) return 0;
+    if (options_.presettled) return now - presettled_at_ < presettled_suspicion ? 1 : 0;
+    return static_cast<std::uint64_t>(pn_link_unsettled(link_));
 }
 
 bool sender_link::failure_is_news() {

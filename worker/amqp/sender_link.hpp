@@ -15,6 +15,14 @@ namespace pgw::amqp {
 
 class sender_link;
 
+/// How a link, or what carried it, ended; see loss.
+struct link_end {
+    const error_text& error;
+    bool blames_a_delivery = false;
+    bool shared = false;
+    std::uint64_t suspects = 0;
+};
+
 /// An AMQP session of the uplink and how many links it carries.
 struct session_slot {
     pn_session_t* session = nullptr;
@@ -31,6 +39,7 @@ public:
     /// The peer broke the protocol in a way Proton does not notice.
     virtual void protocol_error(std::string_view description) = 0;
     virtual void forget(sender_link& link) = 0;
+    virtual base::time_point now() const = 0;
     /// The first delivery of an attach was accepted.
     virtual void on_accepted() = 0;
     virtual std::string last_error() const = 0;
@@ -72,9 +81,12 @@ public:
     void on_flow();
     void on_delivery(pn_delivery_t* delivery);
     /// The peer detached, or its session ended.
-    void on_remote_detach(const error_text& error, base::time_point now, std::uint32_t random);
+    void on_remote_detach(const link_end& end, base::time_point now, std::uint32_t random);
     /// The connection is gone, and with it the link.
-    void on_connection_lost(const error_text& error);
+    void on_connection_lost(const link_end& end);
+    /// Its deliveries that the peer may have ended something for: those without an outcome; of
+    /// pre-settled ones the last, while it is fresh.
+    std::uint64_t suspects(base::time_point now) const;
     /// The attach is not possible now.
     void fail(error_text error, base::time_point now, std::uint32_t random);
     /// Tells the user that it may send, if it is so.
@@ -101,7 +113,7 @@ private:
     void await_room();
     /// Drops the link object; tells the user if it had anything to lose. Returns how many
     /// deliveries are in doubt.
-    std::uint64_t lose(const error_text& error, bool connection_gone);
+    std::uint64_t lose(const link_end& end, bool connection_gone);
     void report_credit(int credit);
     void count(const outcome& outcome);
 
@@ -112,6 +124,7 @@ private:
     base::backoff retry_;
     base::time_point retry_at_{};
     base::time_point attached_at_{};
+    base::time_point presettled_at_{};  ///< When the last pre-settled delivery was sent.
     session_slot* slot_ = nullptr;
     pn_link_t* link_ = nullptr;
     std::uint64_t max_message_size_ = 0;

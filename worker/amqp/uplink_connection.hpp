@@ -58,17 +58,23 @@ private:
     void protocol_error(std::string_view description) override;
     void forget(sender_link& link) override;
     void on_accepted() override { events_.on_accepted(); }
+    base::time_point now() const override { return context_.now(); }
 
     void configure_sasl(bool tls);
     void on_remote_open();
     void on_session_end(pn_session_t* session);
-    void on_link_end(sender_link& link, const error_text& error);
+    void on_link_end(sender_link& link, const link_end& end);
+    void lose_senders(const error_text& cause, bool blames);
+    std::uint64_t suspects_of(const session_slot* slot) const;
     void log_failure(sender_link& link);
     void look_for_failed_links();
     void refuse_link(pn_link_t* link);
     void refuse_session(pn_session_t* session);
     void attach_due(base::time_point now);
     void attach(sender_link& link, base::time_point now);
+    void attach_waiting();
+    bool is_exclusive(const sender_link& link) const;
+    bool awaits_begin(const sender_link& link) const;
     session_slot* slot_for(const sender_link& link);
     void drop_empty_slots();
     void arm_attach_timer();
@@ -89,6 +95,7 @@ private:
     std::string last_error_;
     std::uint32_t refused_links_ = 0;
     bool open_ = false;
+    bool begun_ = false;  ///< The peer has begun a session of ours.
     bool closing_ = false;
     bool anonymous_relay_ = false;
 };

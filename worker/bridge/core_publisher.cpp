@@ -49,24 +49,30 @@ lane& core_publisher::lane_for(
         }
     }
     auto& uplink = environment_.uplinks(upstream.name);
-    if (std::find(uplinks_.begin(), uplinks_.end(), &uplink) == uplinks_.end()) {
-        uplinks_.push_back(&uplink);
-    }
     auto created = std::make_unique<lane>(
         uplink,
         amqp::sender_options{address, presettled},
         upstream.limits,
         amqp::profile_of(upstream.type),
+        *upstream_of(uplink).quarantine,
         *this
     );
     lanes_.push_back({upstream.name, &uplink, address, std::move(created)});
     return *lanes_.back().lane;
 }
 
+core_publisher::used_upstream& core_publisher::upstream_of(amqp::uplink& uplink) {
+    for (auto& used : upstreams_) {
+        if (used.uplink == &uplink) return used;
+    }
+    upstreams_.push_back({&uplink, std::make_unique<quarantine>()});
+    return upstreams_.back();
+}
+
 stream_handle core_publisher::open(publication_sink& sink, client_info client, bool can_refuse) {
     auto opened = std::make_unique<core_stream>(*this, sink, std::move(client), can_refuse);
     // A device that comes will want to publish: an upstream that is away is tried again sooner.
-    for (auto* uplink : uplinks_) uplink->want();
+    for (const auto& used : upstreams_) used.uplink->want();
     if (!queues_.empty()) {
         if (const auto found = queues_.find(opened->client.client_id); found != queues_.end()) {
             opened->predecessor = found->second;

@@ -78,9 +78,16 @@ private:
     publisher_environment environment_;
     publisher_metrics& metrics_;
     std::vector<route> routes_;
+    /// An upstream of lanes. Before the lanes: it outlives them.
+    struct used_upstream {
+        amqp::uplink* uplink = nullptr;
+        std::unique_ptr<bridge::quarantine> quarantine;
+    };
+    used_upstream& upstream_of(amqp::uplink& uplink);
+
+    std::vector<used_upstream> upstreams_;
     std::vector<placed_lane> lanes_;
-    std::vector<amqp::uplink*> uplinks_;  ///< Of the lanes, each once.
-    std::vector<core_stream*> waiting_;   ///< Answered `blocked`, to be woken.
+    std::vector<core_stream*> waiting_;  ///< Answered `blocked`, to be woken.
     /// By client id the last of the streams that wait for each other: the first has publications in
     /// flight or to come though its client has gone. Ordered, not hashed: devices choose the keys.
     std::map<std::string, core_stream*> queues_;

@@ -1,7 +1,6 @@
 #include "worker/server/acceptor.hpp"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -93,12 +92,11 @@ void acceptor::accept() {
             // The peer gave up while it was in the backlog: the next one may be fine.
             if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
             metrics_.accept_errors.add();
-            // Who has proved nothing keeps a descriptor from who might.
-            host_.make_place();
             return pause(std::strerror(errno));
         }
-        if (std::uint64_t(fd) >= descriptors_) {
-            // The kernel gives out the lowest free number: all that devices may have are taken.
+        // The kernel gives out the lowest free number: all that devices may have are taken. Who has
+        // proved nothing keeps one from who might.
+        if (std::uint64_t(fd) >= descriptors_ && !host_.evict_pending()) {
             ::close(fd);
             metrics_.refused_descriptors.add();
             return pause("no descriptors left for devices");
@@ -114,8 +112,6 @@ void acceptor::take(int descriptor, const source& from) {
         ::close(descriptor);
         return;
     }
-    const int on = 1;
-    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     metrics_.accepted.add();
     if (!listener_.tls) {
         return host_.on_accepted(net::byte_stream(descriptor), listener_, from);

@@ -33,6 +33,9 @@ public:
     /// Whether the worker may have one more connection. If it is full, the one that has proved
     /// least goes; false: all have proved something.
     virtual bool make_place() = 0;
+    /// Closes the connection that has proved least, for its descriptor; false: all have proved
+    /// something.
+    virtual bool evict_pending() = 0;
     virtual void on_accepted(
         net::byte_stream stream, const shared_listener& listener, const source& from
     ) = 0;

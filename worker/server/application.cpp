@@ -8,6 +8,7 @@
 #include "worker/server/config_watch.hpp"
 #include "worker/server/descriptors.hpp"
 #include "worker/server/embedded_broker.hpp"
+#include "worker/server/instance.hpp"
 #include "worker/server/listener_set.hpp"
 #include "worker/server/memory.hpp"
 #include "worker/server/processors.hpp"
@@ -64,10 +65,13 @@ struct application::impl {
     }
 
     void build() {
+        const auto instance = instance_name(main.random());
         for (std::size_t i = 0; i < gateway.upstreams.size(); ++i) {
             const auto& upstream = gateway.upstreams[i];
             amqp::uplink_settings settings;
-            settings.container_id = gateway.name;
+            settings.container_id = gateway.name + "-" + instance;
+            // Two upstreams may be two ways to one broker.
+            if (gateway.upstreams.size() > 1) settings.container_id += "-" + upstream.name;
             settings.upstream = upstream;
             secret_files.add(upstream, i, settings);
             if (upstream.embedded) start_broker(upstream, settings);

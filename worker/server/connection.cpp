@@ -51,7 +51,8 @@ void connection::on_ready(readiness_change change) {
         case state::handshaking:
             return handshake();
         case state::greeting:
-            return read();
+            if (readable_) read();
+            return;
         case state::open:
         case state::leaving:
         case state::finishing:
@@ -143,6 +144,8 @@ void connection::on_read(net::io_status status) {
         ended_ = true;
         return on_input_end();
     }
+    // TLS may have to write before it can read on; that edge comes by itself.
+    if (status == net::io_status::want_write) return;
     if (readable_ || stream_.has_pending()) on_session_changed();
 }
 
@@ -213,7 +216,8 @@ void connection::on_input_end() {
 // The session came out of a pause: first what has waited.
 void connection::refeed() {
     if (!input_.empty()) take(input_.bytes(), true);
-    if (state_ == state::open || state_ == state::leaving) read();
+    const bool is_open = state_ == state::open || state_ == state::leaving;
+    if (is_open && (readable_ || stream_.has_pending())) read();
 }
 
 void connection::obey(const session::turn& turn) {
@@ -230,7 +234,8 @@ void connection::on_session_changed() {
 
 bool connection::make_room(std::size_t bytes) {
     auto& budget = host_.services().budget;
-    while (budget.limit() < budget.used() + bytes) {
+    if (bytes > budget.limit()) return false;
+    while (budget.limit() - bytes < budget.used()) {
         // Nobody is disconnected for the sake of who would hold more.
         auto* const largest = host_.holders().largest(held() + bytes, this);
         if (largest == nullptr) return false;
@@ -244,6 +249,7 @@ bool connection::make_room(std::size_t bytes) {
 
 void connection::flush() {
     if (state_ == state::greeting) return read();
+    if (state_ == state::lingering) return discard();
     if (state_ != state::open && state_ != state::leaving && state_ != state::finishing) return;
     const bool held_back = turn_.next == session::next_step::hold;
     turn_ = session_->look(host_.now());
@@ -319,8 +325,7 @@ void connection::discard() {
         switch (result.status) {
             case net::io_status::ok:
                 if (reads < discards_per_turn) continue;
-                // Whoever still sends this much does not wait for an answer.
-                return drop();
+                return on_session_changed();  // The rest behind the others.
             case net::io_status::want_read:
             case net::io_status::want_write:
                 return;

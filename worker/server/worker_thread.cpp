@@ -200,7 +200,8 @@ void worker_thread::relieve() {
     auto& budget = fleet_.budget;
     for (int closed = 0; closed < most_relieved; ++closed) {
         if (budget.used() < budget.limit() / 8 * 7) return;
-        auto* const largest = connections_.holders().largest();
+        // Many small holders are no reason to disconnect one of them; see make_room().
+        auto* const largest = connections_.holders().largest(budget.limit() / 1024);
         if (largest == nullptr) return;
         metrics_.shed.add();
         largest->close(session::close_cause::overloaded);

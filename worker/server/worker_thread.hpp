@@ -102,6 +102,7 @@ private:
     void move_home(std::string_view client_id, moving_connection moving) override;
     void retire(connection& connection) noexcept override;
     bool make_place() override;
+    bool evict_pending() override { return connections_.evict_pending(); }
     void on_accepted(net::byte_stream stream, const shared_listener& listener, const source& from)
         override;
 

@@ -15,7 +15,7 @@ struct events final : amqp::sender_events, amqp::connection_events {
         if (sender && next_token > 4) sender->abandon(next_token - 3);
     }
     void on_outcome(std::uint64_t, const amqp::outcome&) override {}
-    void on_lost(std::string_view, std::string_view) override {}
+    void on_lost(const amqp::loss&) override {}
     void on_open() override {}
     void on_accepted() override {}
     void on_links_failed() override {}

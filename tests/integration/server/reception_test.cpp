@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -102,11 +103,13 @@ TEST(loop, flushes_at_the_end_of_the_turn_and_ticks) {
 
 struct receiver final : accepting_host {
     bool make_place() override { return room; }
+    bool evict_pending() override { return evictable; }
     void on_accepted(net::byte_stream stream, const shared_listener&, const source& from) override {
         streams.push_back(std::move(stream));
         sources.push_back(from);
     }
     bool room = true;
+    bool evictable = false;
     std::vector<net::byte_stream> streams;
     std::vector<source> sources;
 };
@@ -168,6 +171,14 @@ TEST_F(accepting, reserve_of_descriptors_is_not_touched) {
     EXPECT_TRUE(host.streams.empty());
 }
 
+TEST_F(accepting, who_has_proved_nothing_gives_its_descriptor_to_the_next) {
+    const auto door = open(3);
+    host.evictable = true;
+    calls.push_back(call(port));
+    run_until(turns, [&] { return host.streams.size() == 1; });
+    EXPECT_EQ(metrics.refused_descriptors.value(), 0u);
+}
+
 TEST_F(accepting, kernel_buffers_of_a_device_are_bounded) {
     const auto door = open();
     calls.push_back(call(port));
@@ -178,6 +189,10 @@ TEST_F(accepting, kernel_buffers_of_a_device_are_bounded) {
         ASSERT_EQ(::getsockopt(host.streams[0].fd(), SOL_SOCKET, option, &size, &length), 0);
         EXPECT_LE(size, 256 << 10);
     }
+    int no_delay = 0;
+    socklen_t length = sizeof no_delay;
+    getsockopt(host.streams[0].fd(), IPPROTO_TCP, TCP_NODELAY, &no_delay, &length);
+    EXPECT_NE(no_delay, 0) << "inherited as well";
 }
 
 TEST_F(accepting, stopped_acceptor_accepts_no_more) {
