@@ -1,7 +1,7 @@
 // The syntaxes of names and addresses, of scalars without quotes, and text that survives YAML.
 #include "common/manifest/text/syntax.hpp"
 
-#include "common/manifest/text/plain_scalar.hpp"
+#include "common/yaml/plain_scalar.hpp"
 #include "common/manifest/text/yaml_text.hpp"
 
 #include <gtest/gtest.h>
@@ -112,7 +112,7 @@ TEST(plain_scalar, is_what_yaml_readers_agree_on) {
         {".inf", unclear},
         {"-.INF", unclear},
     };
-    for (const auto& row : scalars) EXPECT_EQ(classify_plain(row.text), row.type) << row.text;
+    for (const auto& row : scalars) EXPECT_EQ(yaml::classify_plain(row.text), row.type) << row.text;
 }
 
 TEST(yaml_text, quotes_what_could_be_taken_for_something_else) {
