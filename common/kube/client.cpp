@@ -24,11 +24,20 @@ constexpr std::size_t longest_event = std::size_t{8} << 20;
 constexpr const char* json_type = "application/json";
 constexpr const char* apply_type = "application/apply-patch+yaml";  // JSON is YAML
 
-error transport_error(const std::string& text) {
+error transport_error(const net::http_error& failed) {
     error e;
-    e.kind = text == "stopped" ? error_kind::stopped : error_kind::transport;
-    e.message = text;
+    const bool is_stopped = failed.kind == net::http_failure::stopped;
+    e.kind = is_stopped ? error_kind::stopped : error_kind::transport;
+    e.message = failed.text;
     return e;
+}
+
+error malformed_error(std::string text) {
+    return transport_error({net::http_failure::malformed, std::move(text)});
+}
+
+error stopped_error() {
+    return transport_error({net::http_failure::stopped, "stopped"});
 }
 
 class query {
@@ -163,14 +172,14 @@ awaitable<void> client::impl::pause(base::milliseconds time) {
 
 awaitable<result<json::value>> client::impl::send(call what) {
     for (int repeats = 0;; ++repeats) {
-        if (stopped) co_return transport_error("stopped");
+        if (stopped) co_return stopped_error();
         auto response = co_await send_once(what);
         if (!response) co_return response.error();
         look_at_warnings(*response, what);
         if (response->status >= 200 && response->status < 300) {
             boost::system::error_code failed;
             auto parsed = json::parse(response->body, failed);
-            if (failed) co_return transport_error("the answer is not JSON: " + failed.message());
+            if (failed) co_return malformed_error("the answer is not JSON: " + failed.message());
             co_return std::move(parsed);
         }
         auto failure =
@@ -239,7 +248,7 @@ awaitable<result<std::string>> client::list(
         auto page = co_await self->send(std::move(request));
         if (!page) co_return page.error();
         auto* list = page->if_object();
-        if (list == nullptr) co_return transport_error("the answer is not a list");
+        if (list == nullptr) co_return malformed_error("the answer is not a list");
         if (auto* items = list->if_contains("items"); items != nullptr && items->is_array()) {
             for (auto& item : items->get_array()) {
                 if (item.is_object()) on_item(std::move(item.get_object()));
@@ -326,7 +335,7 @@ awaitable<result<void>> client::watch_stream(
     std::function<bool(json::object&&)> on_event
 ) {
     const auto self = impl_;
-    if (self->stopped) co_return transport_error("stopped");
+    if (self->stopped) co_return stopped_error();
     net::http_request request;
     request.target = collection_path(type, ns) + "?" + query_text;
     const auto begun = base::clock::now();
@@ -358,7 +367,7 @@ awaitable<result<void>> client::watch_stream(
     limits.idle = idle;
     auto answer = co_await self->http.stream(std::move(*peer), std::move(request), limits, on_data);
     self->count("GET", answer.response.status);
-    if (!broken.empty()) co_return transport_error(broken);
+    if (!broken.empty()) co_return malformed_error(broken);
     if (!answer.ok()) co_return transport_error(answer.error);
     if (answer.response.status == 200) co_return result<void>();
     if (answer.response.status == 401) self->identity.refused(begun);

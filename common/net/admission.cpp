@@ -10,9 +10,7 @@ admission::admission(std::size_t most, std::size_t most_streaming)
     entries_.reserve(most_);
 }
 
-std::optional<admission::id> admission::on_opened(
-    id who, source_key source, base::time_point now
-) {
+std::optional<admission::id> admission::on_opened(id who, source_key source, base::time_point now) {
     // The victim is chosen before the newcomer is among the candidates.
     const auto victim = entries_.size() >= most_ ? take_victim() : std::nullopt;
     entries_.push_back({who, source, phase::waiting, now});
@@ -41,10 +39,9 @@ void admission::on_closed(id who) {
 }
 
 std::optional<admission::id> admission::take_victim() {
-    const auto victim =
-        std::ranges::min_element(entries_, [this](const entry& a, const entry& b) {
-            return goes_before(a, b);
-        });
+    const auto victim = std::ranges::min_element(entries_, [this](const entry& a, const entry& b) {
+        return goes_before(a, b);
+    });
     return take(victim == entries_.end() ? nullptr : &*victim);
 }
 

@@ -80,7 +80,9 @@ bool is_own_host(std::string_view name, const std::vector<std::string>& configur
     return std::ranges::any_of(
                own_domains, [&](std::string_view domain) { return name.ends_with(domain); }
            ) ||
-           std::ranges::any_of(configured, [&](const std::string& own) { return lower(own) == name; });
+           std::ranges::any_of(configured, [&](const std::string& own) {
+               return lower(own) == name;
+           });
 }
 
 }  // namespace pgw::net
