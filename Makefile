@@ -1,5 +1,5 @@
 # The verbs. Each calls CMake or a script; `make help` lists them.
-JOBS ?= $(shell nproc)
+export JOBS ?= $(shell nproc)
 
 # One ccache serves every clone: paths are hashed relative to the clone.
 export CCACHE_BASEDIR := $(CURDIR)
@@ -15,32 +15,28 @@ help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build the programs (release, into build/release)
-	@$(OWNER) scripts/configure release
-	@$(OWNER) cmake --build build/release -j $(JOBS) --target programs
+	@$(OWNER) scripts/build release
 
 generate: ## write crds/, the chart's copy of it and docs/crd-reference.md from the field tables in common/manifest
-	@scripts/configure release
-	@cmake --build build/release -j $(JOBS) --target pgw-crd
+	@scripts/build release pgw-crd
 	@for file in crd:crds/protocolgateways.yaml reference:docs/crd-reference.md; do \
 	    build/release/bin/pgw-crd "$${file%%:*}" >"$${file#*:}.new" && mv "$${file#*:}.new" "$${file#*:}" || exit 1; done
 	@scripts/check-chart --fix
 
 everything:
-	@scripts/configure release --tests
-	@cmake --build build/release -j $(JOBS)
+	@$(OWNER) scripts/build release --tests
 
 test: everything ## build all, then unit, integration and wire tests
 	@ctest --preset release -L 'unit|integration|wire' -j 2
 
 check: ## all that CI runs: test, source and chart checks, tidy, sanitizers, fuzz, brokers, short faults, clusters
-	@JOBS=$(JOBS) scripts/check
+	@scripts/check
 
 soak: everything ## hours: faults at full count, long fuzz, bench
 	@scripts/soak
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 60), with ASan and UBSan
-	@scripts/configure asan-ubsan
-	@cmake --build build/asan-ubsan -j $(JOBS)
+	@scripts/build asan-ubsan --tests
 	@scripts/fuzz --seconds $(or $(FUZZ_SECONDS),60)
 
 bench: everything ## measure against mosquitto and the floor; writes tests/bench/results and docs/performance.md
@@ -54,11 +50,12 @@ chart: ## check the chart and package it into build/
 	@"$$(tests/cluster/binaries chart)/helm" package charts/protocol-gateway --destination build
 
 image: ## the images of worker and operator, as archives in build/images (root)
-	@$(OWNER) scripts/configure release
-	@$(OWNER) cmake --build build/release -j $(JOBS) --target gateway-worker gateway-operator pgw-amqp
+	@$(OWNER) scripts/build release gateway-worker gateway-operator pgw-amqp
 	@scripts/images
 
-cluster: image ## a Kubernetes cluster of one node on this machine, with the images loaded; prints its kubeconfig (root)
+cluster: ## a Kubernetes cluster of one node on this machine, with the images loaded; prints its kubeconfig (root)
+	@scripts/cluster plan
+	@$(MAKE) --no-print-directory image
 	@scripts/cluster up
 
 cluster-down: ## end it, and leave nothing of it (root)

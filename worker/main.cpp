@@ -8,6 +8,7 @@
 #include "version.hpp"
 #include "worker/server/application.hpp"
 #include "worker/server/manifest_file.hpp"
+#include "worker/server/memory.hpp"
 
 #include <unistd.h>
 
@@ -116,7 +117,7 @@ int main(int argc, char** argv) {
     }
     auto& gateway = std::get<pgw::manifest::gateway>(read);
     if (arguments.print) {
-        std::cout << pgw::manifest::print_manifest(gateway);
+        std::cout << pgw::manifest::print_manifest(pgw::server::in_force(std::move(gateway)));
         return ok;
     }
     if (arguments.check) {
@@ -124,6 +125,7 @@ int main(int argc, char** argv) {
         return ok;
     }
 
+    pgw::server::return_freed_memory();
     // What is read once and then gone, such as standard input, cannot change.
     if (pgw::base::look_at_file(arguments.config).fault == pgw::base::file_fault::none) {
         arguments.options.config_path = arguments.config;

@@ -28,7 +28,7 @@ enum class file_fault : std::uint8_t {
     missing,      ///< There is nothing at the path.
     not_regular,  ///< A directory, a pipe, a device, a socket.
     too_large,
-    unreadable,   ///< No permission, most likely.
+    unreadable,  ///< No permission, most likely.
 };
 
 struct file_status {

@@ -15,8 +15,8 @@ import urllib.request
 
 from tests.cluster.api import Client, good
 from tests.cluster.audit import AuditLog
-from tests.cluster.pki import Pki
 from tests.cluster.processes import Process
+from tests.support.certificates import Pki
 from tests.wire.harness import eventually, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,6 +47,7 @@ class ControlPlane:
         self.folder = tempfile.mkdtemp(prefix="pgw-cluster-")
         self.port = free_port()
         self.pki = Pki(os.path.join(self.folder, "pki"))
+        self.service_account_key, self.service_account_public_key = self.pki.make_key_pair("service-accounts")
         names = ("DNS:localhost", "DNS:kubernetes.default.svc", "IP:127.0.0.1", "IP:10.96.0.1")
         self.pki.issue("apiserver", "kube-apiserver", hosts=names)
         self.pki.issue("front-proxy", "front-proxy-client")
@@ -92,8 +93,8 @@ class ControlPlane:
             *("--authorization-mode=RBAC", "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"),
             *(f"--client-ca-file={pki.crt('ca')}", f"--tls-cert-file={pki.crt('apiserver')}"),
             *(f"--tls-private-key-file={pki.key('apiserver')}", "--service-account-issuer=https://kubernetes.default.svc"),
-            f"--service-account-key-file={pki.service_account_public_key}",
-            f"--service-account-signing-key-file={pki.service_account_key}",
+            f"--service-account-key-file={self.service_account_public_key}",
+            f"--service-account-signing-key-file={self.service_account_key}",
             # An aggregated API, such as metrics, trusts these.
             *(f"--requestheader-client-ca-file={pki.crt('ca')}", "--requestheader-allowed-names=front-proxy-client"),
             *("--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group"),
@@ -112,7 +113,7 @@ class ControlPlane:
         kubeconfig = self.write_kubeconfig("controller-manager", certificate="controller-manager")
         return self._process(
             *("kube-controller-manager", f"--kubeconfig={kubeconfig}", "--secure-port=0", "--leader-elect=false"),
-            *(f"--service-account-private-key-file={self.pki.service_account_key}", f"--root-ca-file={self.ca}"),
+            *(f"--service-account-private-key-file={self.service_account_key}", f"--root-ca-file={self.ca}"),
             *("--use-service-account-credentials=true", "--controllers=" + ",".join(CONTROLLERS)),
             *(f"--horizontal-pod-autoscaler-sync-period={self.hpa_period}s", *FAST),
         )

@@ -10,8 +10,8 @@ import yaml
 
 from tests.brokers.artemis import PASSWORD, USER, Artemis
 from tests.cluster.api import good
-from tests.cluster.pki import Pki
 from tests.e2e.cluster import GATEWAY, Cluster, image
+from tests.support.certificates import Pki
 from tests.wire import harness
 from tests.wire.harness import BIN, ROOT, eventually
 

@@ -49,9 +49,15 @@ public:
         o.condition = condition;
         events.on_outcome(token, o);
     }
+    /// A loss that says nothing of any message.
     void lose() {
         attached = false;
-        events.on_lost("amqp:connection:forced", "lost");
+        events.on_lost({"amqp:connection:forced", "lost", false, true, 0});
+    }
+    /// The peer ended it with an error; `suspects` deliveries had no outcome.
+    void end(std::string_view condition, std::uint64_t suspects, bool shared = false) {
+        attached = false;
+        events.on_lost({condition, "ended", true, shared, suspects});
     }
     void attach(std::uint32_t n) {
         attached = true;
@@ -80,6 +86,7 @@ public:
     }
     amqp::uplink_state state() const override { return amqp::uplink_state::connected; }
     std::string last_error() const override { return {}; }
+    void want() override { ++wanted; }
     void close() override {}
 
     /// The sender of an address and settle mode; null if none was opened.
@@ -91,6 +98,7 @@ public:
     }
 
     std::uint32_t initial_credit = 1000;
+    int wanted = 0;
     std::vector<fake_sender*> senders;
 };
 

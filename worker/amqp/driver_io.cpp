@@ -5,6 +5,7 @@
 #include <proton/transport.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -14,6 +15,9 @@ namespace {
 
 constexpr int reads_per_turn = 4;  // so that one busy peer does not starve the thread's others
 constexpr base::seconds linger{2};
+// A peer with an idle-time-out of a millisecond gets a heartbeat this often, not at each turn of the
+// loop. [2.4.5]
+constexpr base::milliseconds tick_pause{20};
 
 pn_timestamp_t proton_time(base::time_point t) {
     return std::chrono::duration_cast<base::milliseconds>(t.time_since_epoch()).count();
@@ -100,23 +104,17 @@ void driver_io::on_readable() {
 }
 
 void driver_io::read_some() {
+    bool more = true;
     for (int reads = 0; reads < reads_per_turn || stream_.has_pending(); ++reads) {
         const auto buffer = pn_connection_driver_read_buffer_sized(&driver_, max_frame_size);
-        if (buffer.size == 0) return;
-        const auto result =
-            stream_.read(std::as_writable_bytes(std::span(buffer.start, buffer.size)));
+        if (buffer.size <= kept_) return;
+        const auto room = std::as_writable_bytes(std::span(buffer.start, buffer.size));
+        const auto result = stream_.read(room.subspan(kept_));
         switch (result.status) {
             case net::io_status::ok:
-                if (const auto problem =
-                        guard_.check(std::as_bytes(std::span(buffer.start, result.transferred)));
-                    !problem.empty()) {
-                    return abort("amqp:connection:framing-error", problem);
-                }
-                pn_connection_driver_read_done(&driver_, result.transferred);
-                dispatch();
-                if (aborted_ || stalled_ || phase_ != phase::open) return;
                 // A short read means the socket is empty: spare the call that would say so.
-                if (result.transferred < buffer.size && !stream_.is_tls()) return;
+                more = result.transferred == room.size() - kept_ || stream_.is_tls();
+                if (!take_in(room.first(kept_ + result.transferred)) || !more) return;
                 break;
             case net::io_status::want_read:
                 return;
@@ -132,6 +130,30 @@ void driver_io::read_some() {
                 return fail("amqp:connection:forced", stream_.error_text());
         }
     }
+}
+
+// Gives Proton what the guard has judged. The beginning of a frame that is not all there stays where
+// it was read, behind what Proton knows of its buffer. False: stop reading.
+bool driver_io::take_in(std::span<std::byte> bytes) {
+    const auto verdict = guard_.check(bytes);
+    if (!verdict.problem.empty()) {
+        abort("amqp:connection:framing-error", verdict.problem);
+        return false;
+    }
+    kept_ = bytes.size() - verdict.pass;
+    if (verdict.pass == 0) return true;
+    pn_connection_driver_read_done(&driver_, verdict.pass);
+    if (kept_ > 0) {
+        const auto next = pn_connection_driver_read_buffer_sized(&driver_, max_frame_size);
+        if (next.size < kept_) {
+            // Proton takes no more input; it has an error of its own.
+            kept_ = 0;
+        } else {
+            std::memmove(next.start, bytes.data() + verdict.pass, kept_);
+        }
+    }
+    dispatch();
+    return !aborted_ && !stalled_ && phase_ == phase::open;
 }
 
 void driver_io::dispatch() {
@@ -186,7 +208,7 @@ void driver_io::flush() {
         const bool failed = pn_condition_is_set(pn_transport_condition(driver_.transport));
         if (peer_done || failed) return finish();
         if (linger_until_ == base::time_point{}) {
-            linger_until_ = base::clock::now() + linger;
+            linger_until_ = context_.now() + linger;
             stream_.shutdown();
         }
     }
@@ -198,16 +220,21 @@ void driver_io::flush() {
 }
 
 void driver_io::tick() {
-    const auto now = base::clock::now();
+    const auto now = context_.now();
     if (linger_until_ != base::time_point{} && now >= linger_until_) {
         aborted_ = true;
         return;
     }
-    const auto due = pn_transport_tick(driver_.transport, proton_time(now));
     auto deadline = linger_until_;
-    if (due > 0) {
-        const auto at = base::time_point(base::milliseconds(due));
+    const auto sooner = [&](base::time_point at) {
         deadline = deadline == base::time_point{} ? at : std::min(at, deadline);
+    };
+    if (now < next_tick_) {
+        if (!timer_.armed()) sooner(next_tick_);
+    } else {
+        const auto due = pn_transport_tick(driver_.transport, proton_time(now));
+        next_tick_ = now + tick_pause;
+        if (due > 0) sooner(base::time_point(base::milliseconds(due)));
     }
     // A later deadline than the armed one is found when the timer fires.
     if (deadline != base::time_point{} && (!timer_.armed() || deadline < timer_.deadline())) {

@@ -52,6 +52,8 @@ public:
     void abort(std::string_view condition, std::string_view description);
     /// Stops or resumes reading.
     void stall(bool stalled);
+    /// The lowest that the peer has announced for its sessions.
+    std::uint32_t peer_handle_max() const noexcept { return guard_.handle_max(); }
     /// The owner goes: no more calls, the socket is closed now.
     void disown();
 
@@ -64,6 +66,7 @@ private:
     void wait_write();
     void on_readable();
     void read_some();
+    bool take_in(std::span<std::byte> bytes);
     void dispatch();
     bool write_out();
     void tick();
@@ -86,7 +89,9 @@ private:
     bool stalled_ = false;
     bool aborted_ = false;
     bool dispatching_ = false;
+    std::size_t kept_ = 0;  ///< Bytes in Proton's buffer that it has not been told of.
     base::time_point linger_until_{};
+    base::time_point next_tick_{};
 };
 
 }  // namespace pgw::amqp

@@ -26,7 +26,7 @@ endpoint_connector::endpoint_connector(
 void endpoint_connector::start(const manifest::endpoint& endpoint) {
     const auto port =
         endpoint.port != 0 ? endpoint.port : static_cast<std::uint16_t>(endpoint.tls ? 5671 : 5672);
-    context_.wheel.arm(timer_, base::clock::now() + timeout_);
+    context_.wheel.arm(timer_, context_.now() + timeout_);
     boost::system::error_code error;
     const auto literal = boost::asio::ip::make_address(endpoint.host, error);
     if (!error) {
@@ -59,7 +59,7 @@ void endpoint_connector::connect_next() {
     boost::system::error_code ignored;
     socket_.close(ignored);
     socket_ = boost::asio::ip::tcp::socket(context_.io);
-    context_.wheel.arm(timer_, base::clock::now() + timeout_);
+    context_.wheel.arm(timer_, context_.now() + timeout_);
     socket_.async_connect(
         address,
         [self = shared_from_this(), attempt = next_](boost::system::error_code error) {

@@ -25,6 +25,9 @@ struct engine_context {
     base::timing_wheel& wheel;
     std::function<std::uint32_t()> random;
     base::loop_time* time = nullptr;  ///< Refreshed when socket input arrives, if set.
+
+    /// The time of the present turn, where the thread keeps one.
+    base::time_point now() const { return time != nullptr ? time->now : base::clock::now(); }
 };
 
 /// Single-writer counters of one uplink.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 
 namespace pgw::amqp {
@@ -19,6 +20,7 @@ enum performative : std::uint64_t {
     open = 0x10,
     begin = 0x11,
     attach = 0x12,
+    flow = 0x13,
     transfer = 0x14,
     detach = 0x16,
     end = 0x17,
@@ -78,6 +80,30 @@ bool mode_within(value_reader& fields, std::uint64_t last) noexcept {
     return mode && mode->number <= last;
 }
 
+// A uint that is above what fits an int becomes the largest that does. Only its long form can be.
+void clamp_uint(std::span<std::byte> frame, value_reader& fields) noexcept {
+    constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
+    if (!has_code(fields, {0x70})) {
+        fields.skip();
+        return;
+    }
+    const auto at = static_cast<std::size_t>(fields.rest().data() - frame.data());
+    const auto value = read_uint(fields);
+    if (!value || *value <= most) return;
+    for (std::size_t i = 0; i < 4; ++i) {
+        frame[at + 1 + i] = std::byte(most >> (24 - 8 * i) & 0xff);
+    }
+}
+
+// next-incoming-id, incoming-window, next-outgoing-id, outgoing-window, handle, delivery-count,
+// link-credit [2.7.4]
+void clamp_flow(std::span<std::byte> frame, value_reader fields) noexcept {
+    fields.skip();
+    clamp_uint(frame, fields);
+    for (int i = 0; i < 4; ++i) fields.skip();
+    clamp_uint(frame, fields);
+}
+
 bool counts_right(const compound& list) noexcept {
     value_reader items(list.body);
     for (std::uint32_t i = 0; i < list.count; ++i) {
@@ -101,43 +127,30 @@ std::size_t frame_guard::needed(base::bytes_view head) const noexcept {
     return code == performative::transfer ? std::min(size, offset + transfer_head) : size;
 }
 
-bool frame_guard::gather(base::bytes_view& bytes) {
-    for (;;) {
-        const auto want = needed(head_);
-        if (head_.size() >= want) return true;
-        if (bytes.empty()) return false;
-        const auto taken = bytes.first(std::min(want - head_.size(), bytes.size()));
-        head_.insert(head_.end(), taken.begin(), taken.end());
-        bytes = bytes.subspan(taken.size());
-    }
-}
-
-std::string_view frame_guard::check(base::bytes_view bytes) {
-    while (!bytes.empty()) {
+frame_guard::verdict frame_guard::check(std::span<std::byte> bytes) {
+    std::size_t at = 0;
+    while (at < bytes.size()) {
         if (to_skip_ > 0) {
-            const auto skipped = std::min(to_skip_, bytes.size());
-            bytes = bytes.subspan(skipped);
+            const auto skipped = std::min(to_skip_, bytes.size() - at);
+            at += skipped;
             to_skip_ -= skipped;
             continue;
         }
-        // The usual case needs no copy: what must be seen of the frame lies in this read.
-        const bool split = !head_.empty() || bytes.size() < needed(bytes);
-        if (split && !gather(bytes)) return {};
-        const auto head = split ? base::bytes_view(head_) : bytes;
-        std::size_t size = frame_header;
-        if (!is_protocol_header(head)) {
-            size = big_endian(head.first(4));
-            if (size < frame_header || size > max_frame_) return {};  // Proton's own error
-            const auto problem = check_frame(head.first(std::min(head.size(), size)));
-            if (!problem.empty()) return problem;
-        }
-        to_skip_ = size - head_.size();
-        head_.clear();
+        const auto rest = bytes.subspan(at);
+        if (rest.size() < needed(rest)) break;
+        to_skip_ = frame_header;
+        if (is_protocol_header(rest)) continue;
+        const std::size_t size = big_endian(base::bytes_view(rest).first(4));
+        if (size < frame_header || size > max_frame_) return {{}, bytes.size()};  // Proton's error
+        const auto problem = check_frame(rest.first(std::min(rest.size(), size)));
+        if (!problem.empty()) return {problem, at};
+        to_skip_ = size;
     }
-    return {};
+    return {{}, at};
 }
 
-std::string_view frame_guard::check_frame(base::bytes_view frame) {
+std::string_view frame_guard::check_frame(std::span<std::byte> whole) {
+    const base::bytes_view frame(whole);
     const auto offset = std::to_integer<std::size_t>(frame[4]) * 4;
     if (offset < frame_header || offset >= frame.size()) return {};  // empty, or Proton's own error
     const auto body = frame.subspan(offset);
@@ -174,7 +187,12 @@ std::string_view frame_guard::check_frame(base::bytes_view frame) {
             forget(channel, *handle);
             return {};
         }
+        case performative::flow:
+            clamp_flow(whole, fields);
+            return {};
         case performative::begin:
+            read_begin(fields);
+            [[fallthrough]];
         case performative::end:
             std::erase_if(open_, [&](const auto& entry) { return entry.channel == channel; });
             return {};
@@ -221,6 +239,12 @@ std::string_view frame_guard::check_transfer(std::uint16_t channel, value_reader
         open_.push_back(key);
     }
     return {};
+}
+
+// remote-channel, next-outgoing-id, incoming-window, outgoing-window, handle-max [2.7.2]
+void frame_guard::read_begin(value_reader fields) noexcept {
+    for (int i = 0; i < 4; ++i) fields.skip();
+    if (const auto most = read_uint(fields)) handle_max_ = std::min(handle_max_, *most);
 }
 
 void frame_guard::forget(std::uint16_t channel, std::uint32_t handle) {

@@ -47,6 +47,20 @@ struct sender_options {
     bool presettled = false;  ///< snd-settle-mode settled (QoS 0), else unsettled.
 };
 
+/// How a link was lost, and what that says of the deliveries without an outcome. The views live for
+/// the call.
+struct loss {
+    std::string_view condition;  ///< Empty: none was given.
+    std::string_view description;
+    /// The peer ended it with an error that a delivery may have caused. False for the end of the
+    /// stream, a time-out of ours, an end without an error, and for errors that are about the peer
+    /// itself: a restart must look like none of our messages' fault.
+    bool blames_a_delivery = false;
+    bool shared = false;  ///< Its session or connection ended, and other links with it.
+    /// Deliveries, over all that ended with it, that it may have been about.
+    std::uint64_t suspects = 0;
+};
+
 /// Called on the owning thread, never from inside try_send.
 class sender_events {
 public:
@@ -57,7 +71,7 @@ public:
     virtual void on_outcome(std::uint64_t token, const outcome& outcome) = 0;
     /// The link or its connection is gone: no outcome will come for what is unsettled. The engine
     /// re-attaches by itself under a fresh name.
-    virtual void on_lost(std::string_view condition, std::string_view description) = 0;
+    virtual void on_lost(const loss& loss) = 0;
 };
 
 /// A sending link that outlives connections: the uplink re-attaches it. One thread.
@@ -88,6 +102,9 @@ public:
     ) = 0;
     virtual uplink_state state() const = 0;
     virtual std::string last_error() const = 0;
+    /// A device or a publication needs the upstream: a pause between attempts is cut short, within
+    /// bounds. Costs next to nothing while connected.
+    virtual void want() = 0;
     /// Detaches and closes in order; `state()` becomes closed at the latest when the connection is
     /// gone or 2 s have passed. No reconnect after.
     virtual void close() = 0;

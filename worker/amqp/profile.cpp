@@ -1,5 +1,6 @@
 #include "worker/amqp/profile.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace pgw::amqp {
@@ -46,6 +47,24 @@ constexpr profile rabbitmq{
 };
 
 }  // namespace
+
+// Named is what says that the peer, the node or the link goes for a reason of its own; any other
+// error, a vendor's too, may be about what was sent last. [2.8.15-18, 3.5.10]
+bool may_blame_a_delivery(std::string_view condition) noexcept {
+    constexpr std::array<std::string_view, 8> administrative{
+        "amqp:connection:forced",
+        "amqp:connection:redirect",
+        "amqp:link:detach-forced",
+        "amqp:link:redirect",
+        "amqp:link:stolen",
+        "amqp:resource-deleted",
+        "amqp:resource-locked",
+        "com.microsoft:container-close",
+    };
+    return !condition.empty() &&
+           std::find(administrative.begin(), administrative.end(), condition) ==
+               administrative.end();
+}
 
 const profile& profile_of(manifest::upstream_type type) noexcept {
     switch (type) {

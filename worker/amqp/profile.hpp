@@ -18,6 +18,10 @@ struct profile {
     std::span<const std::string_view> retryable_conditions;
 };
 
+/// Whether an error that a peer ends a link, a session or a connection with may be about a delivery,
+/// and not about the peer itself.
+bool may_blame_a_delivery(std::string_view condition) noexcept;
+
 const profile& profile_of(manifest::upstream_type type) noexcept;
 
 }  // namespace pgw::amqp

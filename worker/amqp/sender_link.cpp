@@ -11,6 +11,11 @@ namespace pgw::amqp {
 
 namespace {
 
+/// A link that lived this long was a good one though nothing was sent on it.
+constexpr base::seconds stable_after{10};
+/// For so long the peer may be answering a pre-settled delivery.
+constexpr base::seconds presettled_suspicion{1};
+
 void* to_context(std::uint64_t token) {
     return std::bit_cast<void*>(token);
 }
@@ -60,6 +65,7 @@ send_status sender_link::try_send(base::bytes_view message, std::uint64_t token)
     pn_link_advance(link_);
     if (options_.presettled) {
         pn_delivery_settle(delivery);
+        presettled_at_ = host_->now();
     } else {
         pn_delivery_set_context(delivery, to_context(token));
     }
@@ -128,7 +134,7 @@ void sender_link::attach(session_slot& slot, const std::string& name) {
     host_->mark();
 }
 
-void sender_link::on_remote_open() {
+void sender_link::on_remote_open(base::time_point now) {
     if (link_ == nullptr || events_ == nullptr) return;
     if (pn_terminus_get_type(pn_link_remote_target(link_)) == PN_UNSPECIFIED) {
         phase_ = phase::refused;
@@ -147,6 +153,8 @@ void sender_link::on_remote_open() {
     }
     max_message_size_ = pn_link_remote_max_message_size(link_);
     phase_ = phase::attached;
+    attached_at_ = now;
+    proven_ = false;
     error_ = {};
     wants_sendable_ = true;
     on_flow();
@@ -155,7 +163,6 @@ void sender_link::on_remote_open() {
 void sender_link::on_flow() {
     if (phase_ != phase::attached) return;
     report_credit(pn_link_credit(link_));
-    if (reported_credit_ > 0) retry_.reset();  // not at attach: some peers attach, then refuse
     if (wants_sendable_) notify_sendable();
     if (link_ != nullptr && pn_link_get_drain(link_)) {
         pn_link_drained(link_);  // nothing waits here; the user was asked first [2.6.7]
@@ -175,31 +182,42 @@ void sender_link::on_delivery(pn_delivery_t* delivery) {
     // Settling only queues: the views in the outcome stay valid until the connection writes.
     pn_delivery_settle(delivery);
     count(*result);
+    // Neither an attach nor credit is a success: some peers give both and then refuse.
+    if (result->kind == outcome_kind::accepted && !std::exchange(proven_, true)) {
+        retry_.reset();
+        told_failure_.clear();
+        host_->on_accepted();
+    }
     if (events_ != nullptr) events_->on_outcome(token, *result);
 }
 
 void sender_link::on_remote_detach(
-    const error_text& error, base::time_point now, std::uint32_t random
+    const link_end& end, base::time_point now, std::uint32_t random
 ) {
-    auto cause = error;
+    auto cause = end.error;
     if (cause.empty() && phase_ == phase::refused) cause = error_;
     if (cause.empty()) cause = {"", "detached by the upstream"};
+    const link_end because{cause, end.blames_a_delivery, end.shared, end.suspects};
     if (released()) {
-        lose(cause, false);
+        lose(because, false);
         return host_->forget(*this);
     }
     const auto self = shared_from_this();
-    lose(cause, false);
+    const bool lasted = phase_ == phase::attached && now - attached_at_ >= stable_after;
+    if (lasted) retry_.reset();
+    const bool useful = proven_ || lasted;
+    const auto in_doubt = lose(because, false);
     fail(cause, now, random);
+    fruitless_ = !useful && in_doubt == 0;
 }
 
-void sender_link::on_connection_lost(const error_text& error) {
+void sender_link::on_connection_lost(const link_end& end) {
     const auto self = shared_from_this();
     if (released()) {
-        lose(error, true);
+        lose(end, true);
         return host_->forget(*this);
     }
-    lose(error, true);
+    lose(end, true);
     phase_ = phase::detached;
     retry_.reset();
 }
@@ -208,6 +226,8 @@ void sender_link::fail(error_text error, base::time_point now, std::uint32_t ran
     if (released()) return;
     error_ = std::move(error);
     phase_ = phase::failed;
+    fruitless_ = true;
+    proven_ = false;
     retry_at_ = now + retry_.next(random);
 }
 
@@ -245,15 +265,16 @@ bool sender_link::has_room() const {
     return pn_session_outgoing_bytes(slot_->session) < max_session_outgoing;
 }
 
-void sender_link::lose(const error_text& error, bool connection_gone) {
-    if (link_ == nullptr) return;
+std::uint64_t sender_link::lose(const link_end& end, bool connection_gone) {
+    if (link_ == nullptr) return 0;
     auto* link = std::exchange(link_, nullptr);
     const bool was_attached = phase_ == phase::attached;
-    const auto in_doubt = options_.presettled ? 0 : pn_link_unsettled(link);
+    const auto in_doubt =
+        options_.presettled ? 0u : static_cast<std::uint64_t>(pn_link_unsettled(link));
     phase_ = phase::detached;
     wants_sendable_ = true;
     report_credit(0);
-    if (in_doubt > 0) metrics_->lost_in_doubt.add(static_cast<std::uint64_t>(in_doubt));
+    if (in_doubt > 0) metrics_->lost_in_doubt.add(in_doubt);
     if (slot_ != nullptr) --slot_->links;
     slot_ = nullptr;
     pn_link_set_context(link, nullptr);
@@ -263,8 +284,29 @@ void sender_link::lose(const error_text& error, bool connection_gone) {
         host_->mark();
     }
     if (events_ != nullptr && (was_attached || in_doubt > 0)) {
-        events_->on_lost(error.condition, error.description);
+        events_->on_lost(
+            {end.error.condition,
+             end.error.description,
+             end.blames_a_delivery,
+             end.shared,
+             end.suspects}
+        );
     }
+    return in_doubt;
+}
+
+std::uint64_t sender_link::suspects(base::time_point now) const {
+    if (link_ == nullptr) return 0;
+    if (options_.presettled) return now - presettled_at_ < presettled_suspicion ? 1 : 0;
+    return static_cast<std::uint64_t>(pn_link_unsettled(link_));
+}
+
+bool sender_link::failure_is_news() {
+    if (phase_ != phase::failed) return false;
+    auto now = error_.joined();
+    if (now == told_failure_) return false;
+    told_failure_ = std::move(now);
+    return true;
 }
 
 void sender_link::report_credit(int credit) {

@@ -57,7 +57,7 @@ private:
                 if (error) {
                     log_.warn("accept failed", {{"error", error.message()}});
                     // EMFILE stays until a descriptor is closed: do not spin.
-                    context_.wheel.arm(accept_timer_, base::clock::now() + accept_pause);
+                    context_.wheel.arm(accept_timer_, context_.now() + accept_pause);
                     return;
                 }
                 on_socket(std::move(socket));

@@ -50,7 +50,7 @@ void server_connection::start(net::byte_stream stream) {
     constexpr std::string_view relay = "ANONYMOUS-RELAY";
     pn_data_put_symbol(offered, pn_bytes(relay.size(), relay.data()));
     pn_data_exit(offered);
-    context_.wheel.arm(deadline_, base::clock::now() + open_within);
+    context_.wheel.arm(deadline_, context_.now() + open_within);
     io_->start(std::move(stream));
 }
 

@@ -1,9 +1,10 @@
-// The uplink's own state machine: endpoints in order, failover, backoff, close.
+// The shell around the uplink's machine: connector, connection and timer do what it says, and what
+// they see goes back into it.
 #include "worker/amqp/uplink.hpp"
 
-#include "common/base/backoff.hpp"
 #include "worker/amqp/endpoint_connector.hpp"
 #include "worker/amqp/uplink_connection.hpp"
+#include "worker/amqp/uplink_machine.hpp"
 
 #include <unistd.h>
 
@@ -14,11 +15,9 @@ namespace pgw::amqp {
 
 namespace {
 
-constexpr base::seconds close_bound{2};
-/// A connection that lived this long was a good one: the next backoff starts over.
-constexpr base::seconds stable_after{10};
-/// How often an uplink looks whether the secrets it needs are there.
-constexpr base::seconds secrets_interval{1};
+/// The same failure of an endpoint again is worth a line this often; a second between attempts
+/// would fill the log of a broker's long absence.
+constexpr base::seconds repeat_log_after{30};
 
 class sender_handle final : public sender {
 public:
@@ -59,13 +58,11 @@ public:
           metrics_(metrics),
           log_(log.with({{"upstream", settings_.upstream.name}})),
           endpoints_(endpoints_of(settings_.upstream)),
-          backoff_(
-              settings_.upstream.limits.reconnect_initial,
-              settings_.upstream.limits.reconnect_maximum
-          ),
-          connection_(context_, settings_, metrics_, *this) {
+          failures_(endpoints_.size()),
+          machine_(options_of(settings_.upstream.limits, endpoints_.size())),
+          connection_(context_, settings_, metrics_, *this, log_) {
         // In the next turn: the caller may still be setting up.
-        context_.wheel.arm(timer_, base::clock::now());
+        context_.wheel.arm(timer_, context_.now());
     }
 
     ~uplink_impl() override {
@@ -77,151 +74,176 @@ public:
         return std::make_unique<sender_handle>(connection_.open_sender(options, events));
     }
 
-    uplink_state state() const override { return state_; }
+    uplink_state state() const override {
+        switch (machine_.phase()) {
+            case uplink_phase::idle:
+            case uplink_phase::connecting:
+            case uplink_phase::opening:
+            case uplink_phase::dropping:
+                return uplink_state::connecting;
+            case uplink_phase::open:
+            case uplink_phase::proven:
+                return uplink_state::connected;
+            case uplink_phase::held:
+            case uplink_phase::waiting:
+                return uplink_state::waiting;
+            case uplink_phase::closing:
+                return uplink_state::closing;
+            case uplink_phase::closed:
+                break;
+        }
+        return uplink_state::closed;
+    }
     std::string last_error() const override { return connection_.last_error(); }
 
-    void close() override {
-        if (state_ == uplink_state::closing || state_ == uplink_state::closed) return;
-        const bool was_connected = state_ == uplink_state::connected;
-        state_ = uplink_state::closing;
-        if (connector_) std::exchange(connector_, nullptr)->cancel();
-        if (!connection_.active()) return closed();
-        if (was_connected) {
-            connection_.close();
-            context_.wheel.arm(timer_, base::clock::now() + close_bound);
-        } else {
-            connection_.abort("amqp:connection:forced", "closed");
-        }
+    void want() override {
+        if (machine_.phase() != uplink_phase::waiting) return;
+        machine_.on_wanted(moment());
+        carry_out(uplink_action::none);
     }
+
+    void close() override { carry_out(machine_.on_close(moment()), "closed"); }
 
 private:
-    void begin_round() {
-        if (settings_.secrets) {
-            if (auto problem = settings_.secrets->get().problem; !problem.empty()) {
-                // Whoever watches the secrets has logged it.
-                connection_.set_last_error(std::move(problem));
-                state_ = uplink_state::waiting;
-                context_.wheel.arm(timer_, base::clock::now() + secrets_interval);
-                return;
-            }
-        }
-        state_ = uplink_state::connecting;
-        next_endpoint_ = 0;
-        try_endpoint();
+    static uplink_machine_options options_of(
+        const manifest::upstream_limits& limits, std::size_t endpoints
+    ) {
+        return {
+            endpoints, limits.reconnect_initial, limits.reconnect_maximum, limits.connect_timeout
+        };
     }
 
-    void try_endpoint() {
-        if (next_endpoint_ >= endpoints_.size()) return wait();
-        state_ = uplink_state::connecting;
-        const auto& endpoint = endpoints_[next_endpoint_];
-        const auto& limits = settings_.upstream.limits;
+    uplink_moment moment() const { return {context_.now(), context_.random(), true}; }
+
+    /// `reason` is what a dropped connection ends with.
+    void carry_out(uplink_action action, std::string_view reason = {}) {
+        switch (action) {
+            case uplink_action::connect:
+                connect();
+                break;
+            case uplink_action::cancel:
+                if (connector_) std::exchange(connector_, nullptr)->cancel();
+                break;
+            case uplink_action::drop:
+                connection_.abort("amqp:connection:forced", reason);
+                break;
+            case uplink_action::close:
+                connection_.close();
+                break;
+            case uplink_action::none:
+                break;
+        }
+        const auto due = machine_.due();
+        if (due == base::time_point::max()) {
+            context_.wheel.cancel(timer_);
+        } else if (!timer_.armed() || timer_.deadline() != due) {
+            context_.wheel.arm(timer_, due);
+        }
+    }
+
+    void connect() {
         connector_ = std::make_shared<endpoint_connector>(
             context_,
-            limits.connect_timeout,
+            settings_.upstream.limits.connect_timeout,
             [this](int fd, const std::string& error) { on_socket(fd, error); }
         );
-        connector_->start(endpoint);
+        connector_->start(endpoint());
     }
 
     void on_socket(int fd, const std::string& error) {
-        const auto connector = std::exchange(connector_, nullptr);
-        if (fd < 0) return endpoint_failed(error);
-        const auto& endpoint = endpoints_[next_endpoint_];
-        auto opened = open_stream(fd, endpoint);
-        if (!opened) return endpoint_failed("TLS settings are not loaded");
-        auto& stream = *opened;
-        if (!stream.is_tls() &&
-            settings_.upstream.sasl.mechanism == manifest::sasl_mechanism::plain &&
-            !is_loopback(endpoint.host)) {
-            log_.warn("password sent without TLS", {{"host", endpoint.host}});
-        }
-        context_.wheel.arm(timer_, base::clock::now() + settings_.upstream.limits.connect_timeout);
-        connection_.start(std::move(stream), endpoint.host);
+        connector_.reset();
+        auto stream = fd >= 0 ? open_stream(fd) : std::nullopt;
+        if (!stream) note_failure(fd < 0 ? error : "TLS settings are not loaded");
+        const auto next = machine_.on_socket(stream.has_value(), moment());
+        if (stream) connection_.start(std::move(*stream), endpoint().host);
+        carry_out(next);
     }
 
-    std::optional<net::byte_stream> open_stream(int fd, const manifest::endpoint& endpoint) {
-        if (!endpoint.tls) return net::byte_stream(fd);
+    std::optional<net::byte_stream> open_stream(int fd) {
+        const auto& to = endpoint();
+        if (!to.tls) {
+            if (settings_.upstream.sasl.mechanism == manifest::sasl_mechanism::plain &&
+                !is_loopback(to.host)) {
+                log_.warn("password sent without TLS", {{"host", to.host}});
+            }
+            return net::byte_stream(fd);
+        }
         std::optional<net::byte_stream> secured;
         if (settings_.tls) {
             const auto& tls = settings_.upstream.tls;
             const bool named = tls && !tls->server_name.empty();
-            secured = settings_.tls->open(fd, named ? tls->server_name : endpoint.host);
+            secured = settings_.tls->open(fd, named ? tls->server_name : to.host);
         }
         if (!secured) ::close(fd);
         return secured;
     }
 
-    void endpoint_failed(const std::string& error) {
+    void note_failure(const std::string& error) {
         metrics_.connection_failures.add();
-        const auto& endpoint = endpoints_[next_endpoint_];
-        connection_.set_last_error(endpoint.host + ": " + error);
+        const auto& at = endpoint();
+        connection_.set_last_error(at.host + ": " + error);
+        auto& last = failures_[machine_.endpoint()];
+        const auto now = context_.now();
+        if (last.error == error && now < last.logged_at + repeat_log_after) return;
+        last = {error, now};
         log_.warn(
-            "upstream connection failed",
-            {{"host", endpoint.host}, {"port", endpoint.port}, {"error", error}}
+            "upstream connection failed", {{"host", at.host}, {"port", at.port}, {"error", error}}
         );
-        ++next_endpoint_;
-        try_endpoint();
     }
 
-    void wait() {
-        state_ = uplink_state::waiting;
-        context_.wheel.arm(timer_, base::clock::now() + backoff_.next(context_.random()));
-    }
-
-    void on_timer(base::time_point) {
-        switch (state_) {
-            case uplink_state::connecting:
-                if (connection_.active()) {
-                    return connection_.abort("amqp:connection:forced", "timed out before open");
-                }
-                if (!connector_) begin_round();  // the first turn
-                return;
-            case uplink_state::waiting:
-                return begin_round();
-            case uplink_state::closing:
-                return connection_.abort("amqp:connection:forced", "close timed out");
-            case uplink_state::connected:
-            case uplink_state::closed:
-                return;
-        }
+    void on_timer(base::time_point now) {
+        auto problem = settings_.secrets ? settings_.secrets->get().problem : std::string();
+        const uplink_moment at{now, context_.random(), problem.empty()};
+        const bool opening = machine_.phase() == uplink_phase::opening;
+        const auto next = machine_.on_timer(at);
+        // Whoever watches the secrets has logged the problem.
+        if (machine_.phase() == uplink_phase::held) connection_.set_last_error(std::move(problem));
+        carry_out(next, opening ? "timed out before open" : "close timed out");
     }
 
     void on_open() override {
-        const auto& endpoint = endpoints_[next_endpoint_];
-        state_ = uplink_state::connected;
-        opened_at_ = base::clock::now();
-        context_.wheel.cancel(timer_);
+        carry_out(machine_.on_open(moment()));
         connection_.set_last_error({});
-        log_.info("upstream connected", {{"host", endpoint.host}, {"port", endpoint.port}});
+        failures_[machine_.endpoint()] = {};
+        log_.info("upstream connected", {{"host", endpoint().host}, {"port", endpoint().port}});
+    }
+
+    void on_accepted() override {
+        machine_.on_accepted();
+        carry_out(uplink_action::none);
+    }
+
+    void on_links_failed() override {
+        carry_out(machine_.on_links_failed(), "no link could be attached");
     }
 
     void on_gone(const error_text& error) override {
-        context_.wheel.cancel(timer_);
-        if (state_ == uplink_state::closing) return closed();
         const auto text = error.empty() ? std::string("connection lost") : error.joined();
-        if (state_ != uplink_state::connected) return endpoint_failed(text);
-        log_.warn("upstream connection lost", {{"error", text}});
-        if (base::clock::now() - opened_at_ >= stable_after) backoff_.reset();
-        wait();
+        if (machine_.is_open()) {
+            log_.warn("upstream connection lost", {{"error", text}});
+        } else if (machine_.phase() != uplink_phase::closing) {
+            note_failure(text);
+        }
+        carry_out(machine_.on_gone(error.condition == "amqp:unauthorized-access", moment()));
     }
 
-    void closed() {
-        state_ = uplink_state::closed;
-        context_.wheel.cancel(timer_);
-    }
+    const manifest::endpoint& endpoint() const { return endpoints_[machine_.endpoint()]; }
+
+    struct logged_failure {
+        std::string error;
+        base::time_point logged_at{};
+    };
 
     engine_context context_;
     uplink_settings settings_;
     uplink_metrics& metrics_;
     base::logger log_;
     std::vector<manifest::endpoint> endpoints_;
-    base::backoff backoff_;
+    std::vector<logged_failure> failures_;  ///< By endpoint.
+    uplink_machine machine_;
     uplink_connection connection_;
     std::shared_ptr<endpoint_connector> connector_;
     member_timer<uplink_impl, &uplink_impl::on_timer> timer_{*this};
-    uplink_state state_ = uplink_state::connecting;
-    std::size_t next_endpoint_ = 0;
-    base::time_point opened_at_{};
 };
 
 }  // namespace

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::uint32_t most_refused_links = 64;  // then a peer that keeps attaching is hung up on
 constexpr std::uint16_t channel_maximum = 1023;
+/// What an attach of ours takes beside its name and address, bytes, with room to spare. [2.7.3]
+constexpr std::size_t attach_frame = 128;
 
 const char* mechanism_name(manifest::sasl_mechanism mechanism) {
     switch (mechanism) {
@@ -42,13 +44,15 @@ uplink_connection::uplink_connection(
     const engine_context& context,
     const uplink_settings& settings,
     uplink_metrics& metrics,
-    connection_events& events
+    connection_events& events,
+    const base::logger& log
 )
     : context_(context),
       settings_(settings),
       profile_(profile_of(settings.upstream.type)),
       metrics_(metrics),
-      events_(events) {}
+      events_(events),
+      log_(log) {}
 
 uplink_connection::~uplink_connection() {
     if (io_) io_->disown();
@@ -58,6 +62,7 @@ uplink_connection::~uplink_connection() {
 
 void uplink_connection::start(net::byte_stream stream, const std::string& host) {
     open_ = false;
+    begun_ = false;
     closing_ = false;
     anonymous_relay_ = false;
     refused_links_ = 0;
@@ -115,7 +120,7 @@ std::shared_ptr<sender_link> uplink_connection::open_sender(
         base::backoff(limits.reconnect_initial, limits.reconnect_maximum)
     );
     senders_.push_back(sender);
-    if (open_ && !closing_) attach(*sender, base::clock::now());
+    if (open_ && !closing_) attach(*sender, context_.now());
     return sender;
 }
 
@@ -136,7 +141,7 @@ void uplink_connection::on_event(pn_event_t* event) {
             return;
         case PN_LINK_REMOTE_OPEN:
             if (auto* sender = sender_of(pn_event_link(event))) {
-                sender->on_remote_open();
+                sender->on_remote_open(context_.now());
             } else {
                 refuse_link(pn_event_link(event));
             }
@@ -146,14 +151,18 @@ void uplink_connection::on_event(pn_event_t* event) {
             auto* link = pn_event_link(event);
             if (auto* sender = sender_of(link)) {
                 const auto error = read_condition(pn_link_remote_condition(link));
-                sender->on_remote_detach(error, base::clock::now(), context_.random());
+                const bool blames = may_blame_a_delivery(error.condition);
+                on_link_end(*sender, {error, blames, false, sender->suspects(context_.now())});
                 arm_attach_timer();
+                look_for_failed_links();
             }
             return;
         }
         case PN_SESSION_REMOTE_OPEN:
             if (slot_of(pn_event_session(event)) == nullptr) {
                 refuse_session(pn_event_session(event));
+            } else if (!std::exchange(begun_, true)) {
+                attach_waiting();
             }
             return;
         case PN_SESSION_REMOTE_CLOSE:
@@ -163,6 +172,8 @@ void uplink_connection::on_event(pn_event_t* event) {
         case PN_CONNECTION_REMOTE_CLOSE:
             close_error_ = read_condition(pn_connection_remote_condition(io_->connection()));
             if (close_error_.empty()) close_error_ = {"", "closed by the upstream"};
+            // Now, not when the socket goes: what would be sent until then cannot be meant.
+            lose_senders(close_error_, may_blame_a_delivery(close_error_.condition));
             pn_connection_close(io_->connection());
             open_ = false;
             return;
@@ -179,29 +190,75 @@ void uplink_connection::on_remote_open() {
     metrics_.connects.add();
     metrics_.connected.set(1);
     events_.on_open();
+    attach_waiting();
+}
+
+void uplink_connection::attach_waiting() {
     for (std::size_t i = 0; i < senders_.size(); ++i) {
-        if (senders_[i]->current_phase() != sender_link::phase::attached) {
-            attach(*senders_[i], base::clock::now());
-        }
+        if (senders_[i]->slot() == nullptr) attach(*senders_[i], context_.now());
     }
     arm_attach_timer();
+    look_for_failed_links();
 }
 
 void uplink_connection::on_session_end(pn_session_t* session) {
     auto* slot = slot_of(session);
     if (slot == nullptr) return;
     auto error = read_condition(pn_session_remote_condition(session));
+    const bool blames = may_blame_a_delivery(error.condition);
+    const bool shared = slot->links > 1;
+    const auto suspects = suspects_of(slot);
     if (error.empty()) error = {"", "session ended by the upstream"};
     const auto senders = senders_;
     for (const auto& sender : senders) {
-        if (sender->slot() == slot) {
-            sender->on_remote_detach(error, base::clock::now(), context_.random());
-        }
+        if (sender->slot() == slot) on_link_end(*sender, {error, blames, shared, suspects});
     }
     pn_session_set_context(session, nullptr);
     std::erase_if(slots_, [&](const auto& entry) { return entry.get() == slot; });
     pn_session_close(session);
     arm_attach_timer();
+    look_for_failed_links();
+}
+
+void uplink_connection::lose_senders(const error_text& cause, bool blames) {
+    const link_end end{cause, blames, true, suspects_of(nullptr)};
+    const auto senders = senders_;
+    for (const auto& sender : senders) sender->on_connection_lost(end);
+}
+
+// Over a session's links, or all of them.
+std::uint64_t uplink_connection::suspects_of(const session_slot* slot) const {
+    std::uint64_t total = 0;
+    for (const auto& sender : senders_) {
+        if (slot == nullptr || sender->slot() == slot) total += sender->suspects(context_.now());
+    }
+    return total;
+}
+
+void uplink_connection::on_link_end(sender_link& link, const link_end& end) {
+    const auto self = link.shared_from_this();
+    link.on_remote_detach(end, context_.now(), context_.random());
+    log_failure(link);
+}
+
+void uplink_connection::log_failure(sender_link& link) {
+    if (link.released() || !link.failure_is_news()) return;
+    const auto& address = link.options().address;
+    log_.warn(
+        "upstream link failed",
+        {{"address", address.empty() ? "(anonymous)" : address}, {"error", link.last_error()}}
+    );
+}
+
+void uplink_connection::look_for_failed_links() {
+    if (!open_ || closing_) return;
+    bool any = false;
+    for (const auto& sender : senders_) {
+        if (sender->released()) continue;
+        if (!sender->speaks_against_the_endpoint()) return;
+        any = true;
+    }
+    if (any) events_.on_links_failed();
 }
 
 void uplink_connection::refuse_link(pn_link_t* link) {
@@ -236,38 +293,65 @@ void uplink_connection::attach_due(base::time_point now) {
     }
     drop_empty_slots();
     arm_attach_timer();
+    look_for_failed_links();
 }
 
 void uplink_connection::attach(sender_link& link, base::time_point now) {
     if (link.slot() != nullptr || link.released()) return;
     if (link.options().address.empty() && !anonymous_relay_) {
         // It would fail at each message; it may be offered after a reconnect.
-        return link.fail(
+        link.fail(
             {"amqp:not-implemented", "the upstream does not offer ANONYMOUS-RELAY"},
             now,
             context_.random()
         );
+        return log_failure(link);
     }
+    if (awaits_begin(link)) return;
     auto* slot = slot_for(link);
     if (slot == nullptr) {
-        return link.fail(
+        link.fail(
             {"amqp:resource-limit-exceeded", "the upstream allows no more sessions"},
             now,
             context_.random()
         );
+        return log_failure(link);
     }
-    link.attach(*slot, link_name());
+    const auto name = link_name();
+    const auto frame = attach_frame + name.size() + link.options().address.size();
+    if (frame > pn_transport_get_remote_max_frame(io_->transport())) {
+        link.fail(
+            {"amqp:frame-size-too-small", "the upstream takes no frame that holds the address"},
+            now,
+            context_.random()
+        );
+        return log_failure(link);
+    }
+    link.attach(*slot, name);
+}
+
+bool uplink_connection::is_exclusive(const sender_link& link) const {
+    return profile_.bad_attach_ends_session && !link.options().address.empty();
+}
+
+// How many links a session may have is known from the peer's first begin on. Handle 0 is always
+// there; who needs another one waits for that. [2.7.2]
+bool uplink_connection::awaits_begin(const sender_link& link) const {
+    return !begun_ && !is_exclusive(link) && std::ranges::any_of(slots_, [](const auto& slot) {
+        return !slot->exclusive && slot->links > 0;
+    });
 }
 
 session_slot* uplink_connection::slot_for(const sender_link& link) {
-    const bool exclusive = profile_.bad_attach_ends_session && !link.options().address.empty();
+    const bool exclusive = is_exclusive(link);
+    const std::uint64_t handles = std::uint64_t{io_->peer_handle_max()} + 1;
+    const auto most = exclusive ? 1 : std::min<std::uint64_t>(profile_.links_per_session, handles);
     for (auto& slot : slots_) {
-        if (slot->exclusive != exclusive) continue;
-        if (slot->links < (exclusive ? 1u : profile_.links_per_session)) return slot.get();
+        if (slot->exclusive == exclusive && slot->links < most) return slot.get();
     }
     const auto channels =
         std::min(channel_maximum, pn_transport_remote_channel_max(io_->transport()));
-    if (slots_.size() > channels) return nullptr;
+    if (slots_.size() > channels) return nullptr;  // channel 0 is one more [2.7.1]
     auto slot = std::make_unique<session_slot>();
     slot->session = pn_session(io_->connection());
     slot->exclusive = exclusive;
@@ -320,8 +404,7 @@ void uplink_connection::on_finished(const error_text& error) {
     last_error_ = cause.joined();
     // Proton's objects live until the end of this call: senders may count what is unsettled.
     const auto io = std::exchange(io_, nullptr);
-    const auto senders = senders_;
-    for (const auto& sender : senders) sender->on_connection_lost(cause);
+    lose_senders(cause, false);
     for (const auto& sender : std::exchange(waiting_for_room_, {})) sender->on_flushed();
     slots_.clear();
     events_.on_gone(cause);

@@ -2,6 +2,7 @@
 // sees Proton.
 #pragma once
 
+#include "common/base/log.hpp"
 #include "worker/amqp/driver_io.hpp"
 #include "worker/amqp/profile.hpp"
 #include "worker/amqp/sender_link.hpp"
@@ -15,7 +16,10 @@ namespace pgw::amqp {
 /// What becomes of the connection, for the uplink's own state machine.
 class connection_events {
 public:
-    virtual void on_open() = 0;  ///< The peer's open arrived; senders are being attached.
+    virtual void on_open() = 0;      ///< The peer's open arrived; senders are being attached.
+    virtual void on_accepted() = 0;  ///< A delivery was accepted; told once a link.
+    /// There are senders, and the peer refused each of them or ended it before it was of use.
+    virtual void on_links_failed() = 0;
     /// The connection is gone; all senders have been told.
     virtual void on_gone(const error_text& error) = 0;
 
@@ -29,7 +33,8 @@ public:
         const engine_context& context,
         const uplink_settings& settings,
         uplink_metrics& metrics,
-        connection_events& events
+        connection_events& events,
+        const base::logger& log
     );
     ~uplink_connection() override;
 
@@ -52,14 +57,24 @@ private:
     void await_room(sender_link& link) override;
     void protocol_error(std::string_view description) override;
     void forget(sender_link& link) override;
+    void on_accepted() override { events_.on_accepted(); }
+    base::time_point now() const override { return context_.now(); }
 
     void configure_sasl(bool tls);
     void on_remote_open();
     void on_session_end(pn_session_t* session);
+    void on_link_end(sender_link& link, const link_end& end);
+    void lose_senders(const error_text& cause, bool blames);
+    std::uint64_t suspects_of(const session_slot* slot) const;
+    void log_failure(sender_link& link);
+    void look_for_failed_links();
     void refuse_link(pn_link_t* link);
     void refuse_session(pn_session_t* session);
     void attach_due(base::time_point now);
     void attach(sender_link& link, base::time_point now);
+    void attach_waiting();
+    bool is_exclusive(const sender_link& link) const;
+    bool awaits_begin(const sender_link& link) const;
     session_slot* slot_for(const sender_link& link);
     void drop_empty_slots();
     void arm_attach_timer();
@@ -70,6 +85,7 @@ private:
     const profile& profile_;
     uplink_metrics& metrics_;
     connection_events& events_;
+    const base::logger& log_;
     std::shared_ptr<driver_io> io_;
     std::vector<std::shared_ptr<sender_link>> senders_;
     std::vector<std::shared_ptr<sender_link>> waiting_for_room_;
@@ -79,6 +95,7 @@ private:
     std::string last_error_;
     std::uint32_t refused_links_ = 0;
     bool open_ = false;
+    bool begun_ = false;  ///< The peer has begun a session of ours.
     bool closing_ = false;
     bool anonymous_relay_ = false;
 };

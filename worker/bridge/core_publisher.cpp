@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace pgw::bridge {
 
@@ -31,7 +32,11 @@ core_publisher::core_publisher(
 
 core_publisher::~core_publisher() {
     lanes_.clear();
-    for (auto& [id, stream] : lingering_) delete stream;
+    for (auto& [id, last] : queues_) {
+        for (auto* stream = last; stream != nullptr;) {
+            delete std::exchange(stream, stream->predecessor);
+        }
+    }
 }
 
 lane& core_publisher::lane_for(
@@ -43,24 +48,36 @@ lane& core_publisher::lane_for(
             return *placed.lane;
         }
     }
+    auto& uplink = environment_.uplinks(upstream.name);
     auto created = std::make_unique<lane>(
-        environment_.uplinks(upstream.name),
+        uplink,
         amqp::sender_options{address, presettled},
         upstream.limits,
         amqp::profile_of(upstream.type),
+        *upstream_of(uplink).quarantine,
         *this
     );
-    lanes_.push_back({upstream.name, address, std::move(created)});
+    lanes_.push_back({upstream.name, &uplink, address, std::move(created)});
     return *lanes_.back().lane;
+}
+
+core_publisher::used_upstream& core_publisher::upstream_of(amqp::uplink& uplink) {
+    for (auto& used : upstreams_) {
+        if (used.uplink == &uplink) return used;
+    }
+    upstreams_.push_back({&uplink, std::make_unique<quarantine>()});
+    return upstreams_.back();
 }
 
 stream_handle core_publisher::open(publication_sink& sink, client_info client, bool can_refuse) {
     auto opened = std::make_unique<core_stream>(*this, sink, std::move(client), can_refuse);
-    if (!lingering_.empty()) {
-        if (const auto found = lingering_.find(opened->client.client_id);
-            found != lingering_.end()) {
+    // A device that comes will want to publish: an upstream that is away is tried again sooner.
+    for (const auto& used : upstreams_) used.uplink->want();
+    if (!queues_.empty()) {
+        if (const auto found = queues_.find(opened->client.client_id); found != queues_.end()) {
             opened->predecessor = found->second;
             found->second->successor = opened.get();
+            found->second = opened.get();
         }
     }
     return stream_handle(opened.release());
@@ -208,27 +225,46 @@ void core_publisher::settle(core_stream& stream, std::uint32_t sequence, const r
         stream.sink()->on_result(sequence, result);
         return;
     }
-    if (stream.in_flight > 0) return;
-    lingering_.erase(stream.client.client_id);
-    if (auto* next = stream.successor; next != nullptr) {
-        next->predecessor = nullptr;
-        if (next->waiting) {
-            std::erase(waiting_, next);
-            next->waiting = false;
-            next->sink()->on_capacity();
-        }
-    }
-    delete &stream;
+    if (stream.in_flight == 0) leave(stream);
+}
+
+void core_publisher::on_handed_over(core_stream& stream) {
+    // With a predecessor it stands in the queue already.
+    queues_.try_emplace(stream.client.client_id, &stream);
 }
 
 void core_publisher::on_closed(core_stream& stream) noexcept {
     if (stream.waiting) std::erase(waiting_, &stream);
-    if (stream.predecessor != nullptr) stream.predecessor->successor = nullptr;
+    stream.waiting = false;
     if (stream.in_flight == 0) {
-        delete &stream;
-        return;
+        leave(stream);
+    } else {
+        queues_.try_emplace(stream.client.client_id, &stream);
     }
-    lingering_.insert_or_assign(stream.client.client_id, &stream);
+}
+
+// The stream is closed and has nothing in flight: whoever waits for it moves up.
+void core_publisher::leave(core_stream& stream) noexcept {
+    auto* const before = stream.predecessor;
+    auto* const after = stream.successor;
+    if (before != nullptr) before->successor = after;
+    if (after != nullptr) {
+        after->predecessor = before;
+    } else if (!queues_.empty()) {
+        const auto found = queues_.find(stream.client.client_id);
+        if (found != queues_.end() && found->second == &stream) {
+            if (before != nullptr) {
+                found->second = before;
+            } else {
+                queues_.erase(found);
+            }
+        }
+    }
+    delete &stream;
+    if (after == nullptr || before != nullptr || !after->waiting) return;
+    std::erase(waiting_, after);
+    after->waiting = false;
+    after->sink()->on_capacity();
 }
 
 void core_publisher::on_room(lane&) {
@@ -246,7 +282,10 @@ void core_publisher::on_room(lane&) {
 }
 
 void core_publisher::on_tick(base::time_point now) {
-    for (auto& placed : lanes_) placed.lane->on_tick(now);
+    for (auto& placed : lanes_) {
+        placed.lane->on_tick(now);
+        if (placed.lane->size() > 0) placed.uplink->want();
+    }
 }
 
 std::size_t core_publisher::in_flight() const noexcept {

@@ -52,6 +52,7 @@ public:
 private:
     struct placed_lane {
         std::string upstream;
+        amqp::uplink* uplink = nullptr;
         std::string address;
         std::unique_ptr<bridge::lane> lane;
     };
@@ -69,17 +70,27 @@ private:
     base::time_point now() const noexcept override { return environment_.loop_now; }
     std::uint32_t random() noexcept override { return environment_.random(); }
     publisher_metrics& metrics() noexcept override { return metrics_; }
+    void on_handed_over(core_stream& stream) override;
     void on_closed(core_stream& stream) noexcept override;
+    void leave(core_stream& stream) noexcept;
 
     const manifest::gateway& gateway_;
     publisher_environment environment_;
     publisher_metrics& metrics_;
     std::vector<route> routes_;
+    /// An upstream of lanes. Before the lanes: it outlives them.
+    struct used_upstream {
+        amqp::uplink* uplink = nullptr;
+        std::unique_ptr<bridge::quarantine> quarantine;
+    };
+    used_upstream& upstream_of(amqp::uplink& uplink);
+
+    std::vector<used_upstream> upstreams_;
     std::vector<placed_lane> lanes_;
     std::vector<core_stream*> waiting_;  ///< Answered `blocked`, to be woken.
-    /// Closed streams with publications in flight, by client id. Ordered, not hashed: devices
-    /// choose the keys.
-    std::map<std::string, core_stream*> lingering_;
+    /// By client id the last of the streams that wait for each other: the first has publications in
+    /// flight or to come though its client has gone. Ordered, not hashed: devices choose the keys.
+    std::map<std::string, core_stream*> queues_;
     std::uint64_t keys_ = 0;
     expansion expansion_;
 };

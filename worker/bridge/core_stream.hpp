@@ -13,6 +13,7 @@ class lane;
 /// Told when a stream's adapter let go of it.
 class stream_owner {
 public:
+    virtual void on_handed_over(core_stream& stream) = 0;
     virtual void on_closed(core_stream& stream) noexcept = 0;
 
 protected:
@@ -24,6 +25,10 @@ public:
     core_stream(stream_owner& owner, publication_sink& sink, client_info info, bool refuses)
         : client(std::move(info)), can_refuse(refuses), sink_(&sink), owner_(owner) {}
 
+    void hand_over(publication_sink& sink) override {
+        sink_ = &sink;
+        owner_.on_handed_over(*this);
+    }
     void close() noexcept override {
         sink_ = nullptr;
         owner_.on_closed(*this);
@@ -55,7 +60,7 @@ public:
     bool waiting = false;  ///< In some list of streams that were answered `blocked`.
     std::uint32_t next_sequence = 0;
     std::uint32_t in_flight = 0;
-    core_stream* predecessor = nullptr;
+    core_stream* predecessor = nullptr;  ///< Of the same client; this one waits until it is done.
     core_stream* successor = nullptr;
     std::vector<hold> holds;
 

@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::size_t initial_entries = 64;
 constexpr std::uint32_t ticks_until_quiet = 10;
+/// So many losses without an acceptance between them are no accident: suspects go one at a time,
+/// though a loss that the peer gave no reason for counts as nobody's attempt.
+constexpr std::uint32_t barren_losses_until_careful = 3;
 
 /// Between the sends of a returned message: doubling from 50 ms to 2 s.
 base::milliseconds retry_delay(std::uint16_t attempts, std::uint32_t random) noexcept {
@@ -26,6 +29,7 @@ lane::lane(
     const amqp::sender_options& options,
     const manifest::upstream_limits& limits,
     const amqp::profile& profile,
+    quarantine& shared,
     lane_host& host
 )
     : host_(host),
@@ -34,9 +38,17 @@ lane::lane(
       presettled_(options.presettled),
       bytes_(limits.max_unsettled_bytes),
       entries_(initial_entries),
-      sender_(uplink.open_sender(options, *this)) {}
+      shared_(shared),
+      sender_(uplink.open_sender(options, *this)) {
+    own_.join(*this);
+    shared_.join(*this);
+}
 
-lane::~lane() = default;
+lane::~lane() {
+    // What is left here must not hold the others back.
+    for (auto n = first_; n < last_; ++n) exonerate(n);
+    shared_.leave(*this);
+}
 
 std::span<std::byte> lane::reserve(std::size_t bound) {
     std::span<std::byte> region;
@@ -58,7 +70,7 @@ bool lane::submit(const publication& publication, std::size_t size) {
 
     auto status = amqp::send_status::no_credit;
     const bool held = !backlog && held_back(e);
-    if (!backlog && !held) {
+    if (!backlog && !held && admitted(number)) {
         status = sender_->try_send({bytes_.at(e.position), e.size}, number);
         if (status == amqp::send_status::too_large) {
             e.state = entry_state::finished;
@@ -76,6 +88,7 @@ bool lane::submit(const publication& publication, std::size_t size) {
             return true;
         }
         e.state = entry_state::sent;
+        ++in_flight_;
         e.attempts = 1;
         if (e.what.strict) ++e.what.stream->hold_on(*this).strict_in_flight;
     }
@@ -98,6 +111,24 @@ bool lane::held_back(const entry& e) noexcept {
                                (e.what.strict && hold->strict_in_flight > 0));
 }
 
+// Whether neither quarantine keeps it. A pre-settled message leaves no trace by which it could be
+// found, so none goes while the upstream's culprit is looked for.
+bool lane::admitted(std::uint64_t number) noexcept {
+    if (!careful()) return true;
+    if (presettled_) return !shared_.active();
+    return own_.admits(*this, number) && shared_.admits(*this, number);
+}
+
+bool lane::claim_floor(std::uint64_t number) noexcept {
+    auto& where = quarantine_of(at(number));
+    // Nobody waits for one that could not go anyway.
+    if (sender_->state() != amqp::sender_state::ready) {
+        where.yield(*this, number);
+        return false;
+    }
+    return where.claim(*this, number) && admitted(number);
+}
+
 void lane::pump() {
     while (cursor_ < last_) {
         const auto number = cursor_;
@@ -105,7 +136,7 @@ void lane::pump() {
         if (e.state == entry_state::waiting) {
             if (held_back(e)) {
                 defer(number, {});
-            } else if (!send(number)) {
+            } else if (!admitted(number) || !send(number)) {
                 return;
             }
         }
@@ -157,6 +188,7 @@ bool lane::send(std::uint64_t number) {
         return true;
     }
     e.state = entry_state::sent;
+    ++in_flight_;
     if (e.attempts > 0) {
         host_.metrics().resent.add();
         if (e.in_doubt) host_.metrics().possible_duplicates.add();
@@ -192,8 +224,9 @@ void lane::walk_deferred() {
             deferred_[kept++] = number;
             continue;
         }
-        const bool must_wait =
+        const bool not_yet =
             hold.resending > 0 || e.retry_at > now || (e.what.strict && hold.strict_in_flight > 0);
+        const bool must_wait = not_yet || !(e.culprit ? claim_floor(number) : admitted(number));
         if (must_wait || !may_send) {
             hold.walk = walks_;
             deferred_[kept++] = number;
@@ -236,6 +269,8 @@ void lane::release_hold(entry& e) noexcept {
 void lane::finish(std::uint64_t number, const result& result) {
     auto& e = at(number);
     release_hold(e);
+    exonerate(number);
+    if (e.state == entry_state::sent) --in_flight_;
     e.state = entry_state::finished;
     --live_;
     if (!presettled_) {
@@ -269,50 +304,122 @@ void lane::grow_entries() {
 }
 
 void lane::on_sendable() {
-    walk_deferred();
-    pump();
+    resume();
 }
 
 void lane::on_outcome(std::uint64_t token, const amqp::outcome& outcome) {
     if (token < first_ || token >= last_ || at(token).state != entry_state::sent) return;
     auto& e = at(token);
+    const bool was_careful = careful();
     release_hold(e);
-    const auto verdict = judge(outcome, profile_);
+    // Whatever the outcome is: it is not what the peer ends links for.
+    exonerate(token);
     // The hold of a sent entry is released; keep finish() from doing it again.
+    e.state = entry_state::waiting;
+    --in_flight_;
+    const auto verdict = judge(outcome, profile_);
     switch (verdict.disposition) {
         case disposition::accept:
-            e.state = entry_state::waiting;
+            barren_losses_ = 0;
             finish(token, {});
             break;
         case disposition::refuse:
-            e.state = entry_state::waiting;
-            finish(
-                token,
-                {result_class::refused,
-                 verdict.refusal,
-                 silent_refusal::disconnect,
-                 outcome.condition}
-            );
+            refuse(token, verdict.refusal, outcome.condition);
             break;
         case disposition::retry:
-            if (e.attempts >= limits_.max_attempts) {
-                e.state = entry_state::waiting;
-                finish(
-                    token,
-                    {result_class::refused,
-                     verdict.refusal,
-                     silent_refusal::disconnect,
-                     outcome.condition.empty() ? "returned too often" : outcome.condition}
-                );
+            if (++e.strikes >= limits_.max_attempts) {
+                const auto why =
+                    outcome.condition.empty() ? "returned too often" : outcome.condition;
+                refuse(token, verdict.refusal, why);
             } else {
-                defer(token, host_.now() + retry_delay(e.attempts, host_.random()));
+                defer(token, host_.now() + retry_delay(e.strikes, host_.random()));
             }
             break;
     }
     walk_deferred();
+    if (was_careful) shared_.resume_all();
 }
 
-void lane::on_lost(std::string_view, std::string_view) {
+void lane::refuse(std::uint64_t number, refusal why, std::string_view text) {
+    finish(number, {result_class::refused, why, silent_refusal::disconnect, text});
+}
+
+void lane::accuse(std::uint64_t number, suspicion kind) {
+    auto& e = at(number);
+    if (e.suspect != suspicion::none) return;
+    e.suspect = kind;
+    quarantine_of(e).suspect();
+}
+
+void lane::exonerate(std::uint64_t number) noexcept {
+    auto& e = at(number);
+    if (e.suspect == suspicion::none) return;
+    auto& where = quarantine_of(e);
+    if (e.culprit) {
+        where.yield(*this, number);
+        --culprits_;
+    } else {
+        where.acquit();
+    }
+    e.culprit = false;
+    e.suspect = suspicion::none;
+}
+
+void lane::clear_suspects(const quarantine& of) noexcept {
+    for (auto n = first_; n < last_; ++n) {
+        auto& e = at(n);
+        if (e.suspect != suspicion::none && !e.culprit && &quarantine_of(e) == &of) exonerate(n);
+    }
+}
+
+std::uint64_t lane::only_sent() noexcept {
+    auto n = first_;
+    while (at(n).state != entry_state::sent) ++n;
+    return n;
+}
+
+// The peer ended it while this one alone was in flight.
+void lane::strike(std::uint64_t number, bool counts, suspicion kind) {
+    auto& e = at(number);
+    if (!e.culprit) {
+        // The end that made it one of several suspects was for it too.
+        if (counts) ++e.strikes;
+        if (counts && e.suspect != suspicion::none) ++e.strikes;
+        if (e.suspect == suspicion::none) accuse(number, kind);
+        auto& where = quarantine_of(e);
+        where.acquit();
+        e.culprit = true;
+        ++culprits_;
+        where.clear_suspects();
+    } else if (counts) {
+        ++e.strikes;
+    }
+    quarantine_of(e).yield(*this, number);
+}
+
+void lane::on_lost(const amqp::loss& loss) {
+    ++barren_losses_;
+    const bool narrow = loss.blames_a_delivery || barren_losses_ >= barren_losses_until_careful;
+    const auto kind = loss.shared ? suspicion::of_the_upstream : suspicion::of_the_link;
+    auto struck = last_;
+    if (narrow && in_flight_ > 0) {
+        if (in_flight_ == 1 && loss.suspects == 1) {
+            struck = only_sent();
+            strike(struck, loss.blames_a_delivery, kind);
+        } else {
+            for (auto n = first_; n < cursor_; ++n) {
+                if (at(n).state == entry_state::sent) accuse(n, kind);
+            }
+        }
+    }
+    rewind();
+    if (struck == last_ || at(struck).strikes < limits_.max_attempts) return;
+    refuse(struck, refusal_of(loss.condition), loss.condition);
+}
+
+// Everything without an outcome goes again in its order. Culprits wait: whoever is behind them and
+// of another client goes first.
+void lane::rewind() {
     for (auto n = first_; n < cursor_; ++n) {
         auto& e = at(n);
         if (e.state == entry_state::finished) continue;
@@ -321,8 +428,25 @@ void lane::on_lost(std::string_view, std::string_view) {
         e.state = entry_state::waiting;
         e.retry_at = {};
     }
+    in_flight_ = 0;
     deferred_.clear();
+    for (auto n = first_; n < cursor_; ++n) {
+        if (at(n).state != entry_state::waiting || !at(n).culprit) continue;
+        quarantine_of(at(n)).yield(*this, n);
+        defer(n, host_.now() + retry_delay(at(n).attempts, host_.random()));
+    }
     cursor_ = first_;
+}
+
+void lane::resume() {
+    if (culprits_ == 0) {
+        walk_deferred();
+        pump();
+        return;
+    }
+    // A culprit may end the link again: whoever else can go goes before it.
+    pump();
+    walk_deferred();
 }
 
 void lane::on_tick(base::time_point now) {
@@ -340,7 +464,8 @@ void lane::on_tick(base::time_point now) {
              "no outcome within the upstream's deliveryTimeout"}
         );
     }
-    walk_deferred();
+    // Also what is new: a quarantine that ended elsewhere wakes nobody.
+    resume();
     // Nothing came for a second: give the memory back.
     quiet_ticks_ = last_ == last_at_tick_ && first_ == last_ ? quiet_ticks_ + 1 : 0;
     last_at_tick_ = last_;

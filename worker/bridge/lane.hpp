@@ -5,7 +5,7 @@
 // to the oldest entry, so everything unsettled goes again in its original order before anything
 // new. An entry that the upstream returned is deferred: it is sent again after a backoff, and until
 // it is resolved the later entries of its stream are deferred behind it, so that a client's order
-// survives a return.
+// survives a return. For what a lost link may say about a message see quarantine.hpp.
 #pragma once
 
 #include "common/manifest/model/gateway.hpp"
@@ -15,6 +15,7 @@
 #include "worker/bridge/core_stream.hpp"
 #include "worker/bridge/mapping.hpp"
 #include "worker/bridge/metrics.hpp"
+#include "worker/bridge/quarantine.hpp"
 
 #include <memory>
 #include <vector>
@@ -35,6 +36,9 @@ struct publication {
     bool dead_letter = false;      ///< Already refused elsewhere.
 };
 
+/// Which quarantine a suspect is in.
+enum class suspicion : std::uint8_t { none, of_the_link, of_the_upstream };
+
 /// What a lane reports to.
 class lane_host {
 public:
@@ -52,13 +56,14 @@ protected:
     ~lane_host() = default;
 };
 
-class lane final : public amqp::sender_events {
+class lane final : public amqp::sender_events, private quarantined {
 public:
     lane(
         amqp::uplink& uplink,
         const amqp::sender_options& options,
         const manifest::upstream_limits& limits,
         const amqp::profile& profile,
+        quarantine& shared,
         lane_host& host
     );
     ~lane() override;
@@ -94,15 +99,35 @@ private:
         entry_state state = entry_state::finished;
         bool resending = false;  ///< Sent again after a return; counts in its stream's hold.
         bool in_doubt = false;   ///< A link was lost after it was sent.
-        std::uint16_t attempts = 0;
+        bool culprit = false;    ///< A link was lost while it alone was in flight.
+        suspicion suspect = suspicion::none;
+        std::uint16_t attempts = 0;  ///< Sends.
+        std::uint16_t strikes = 0;   ///< Sends that the peer answered with anything but acceptance.
     };
 
     void on_sendable() override;
     void on_outcome(std::uint64_t token, const amqp::outcome& outcome) override;
-    void on_lost(std::string_view condition, std::string_view description) override;
+    void on_lost(const amqp::loss& loss) override;
+    std::size_t in_flight() const noexcept override { return in_flight_; }
+    void resume() override;
+    void clear_suspects(const quarantine& of) noexcept override;
 
     entry& at(std::uint64_t number) noexcept { return entries_[number & (entries_.size() - 1)]; }
     bool held_back(const entry& e) noexcept;
+    bool careful() const noexcept { return own_.active() || shared_.active(); }
+    bool admitted(std::uint64_t number) noexcept;
+    /// Whether a culprit may go now; from then on everyone else waits.
+    bool claim_floor(std::uint64_t number) noexcept;
+    quarantine& quarantine_of(const entry& e) noexcept {
+        return e.suspect == suspicion::of_the_upstream ? shared_ : own_;
+    }
+    void accuse(std::uint64_t number, suspicion kind);
+    void exonerate(std::uint64_t number) noexcept;
+    /// The only entry that is sent and without an outcome.
+    std::uint64_t only_sent() noexcept;
+    void strike(std::uint64_t number, bool counts, suspicion kind);
+    void rewind();
+    void refuse(std::uint64_t number, refusal why, std::string_view text);
     void pump();
     bool send(std::uint64_t number);
     void defer(std::uint64_t number, base::time_point retry_at);
@@ -121,10 +146,15 @@ private:
     bool starved_writer_ = false;  ///< reserve() failed since the last on_room.
     byte_ring bytes_;
     std::vector<entry> entries_;
-    std::uint64_t first_ = 0;              ///< The oldest entry.
-    std::uint64_t cursor_ = 0;             ///< The next to send.
-    std::uint64_t last_ = 0;               ///< One behind the newest.
-    std::size_t live_ = 0;                 ///< Entries that are not finished.
+    std::uint64_t first_ = 0;          ///< The oldest entry.
+    std::uint64_t cursor_ = 0;         ///< The next to send.
+    std::uint64_t last_ = 0;           ///< One behind the newest.
+    std::size_t live_ = 0;             ///< Entries that are not finished.
+    std::size_t in_flight_ = 0;        ///< Entries that are sent.
+    std::size_t culprits_ = 0;         ///< Entries that are culprits.
+    std::uint32_t barren_losses_ = 0;  ///< Losses in a row without an acceptance between them.
+    quarantine own_;
+    quarantine& shared_;
     std::vector<std::uint64_t> deferred_;  ///< Ascending.
     std::uint64_t walks_ = 0;
     std::uint64_t last_at_tick_ = 0;

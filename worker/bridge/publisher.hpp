@@ -40,6 +40,9 @@ struct submission {
 class stream {
 public:
     virtual ~stream() = default;
+    /// From now on `sink` is told. Later streams of the same client wait as if this one were
+    /// closed: publish() on them answers blocked until it is, and its publications are done.
+    virtual void hand_over(publication_sink& sink) = 0;
     /// Results are no longer reported, what is in flight goes on; the stream deletes itself when
     /// that is done.
     virtual void close() noexcept = 0;
@@ -56,8 +59,9 @@ public:
     virtual ~publisher() = default;
 
     /// `can_refuse`: the adapter can tell the sender of a refusal. While publications of an
-    /// earlier, closed stream of the same client id are in flight, publish() on the new one answers
-    /// blocked, so that the order of the client's messages is kept.
+    /// earlier stream of the same client id that was closed or handed over are in flight or to
+    /// come, publish() on the new one answers blocked, so that the order of the client's messages
+    /// is kept.
     virtual stream_handle open(publication_sink& sink, client_info client, bool can_refuse) = 0;
 
     virtual submission publish(stream& stream, const message& message, base::time_point now) = 0;

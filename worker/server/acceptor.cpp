@@ -1,8 +1,6 @@
-// accept4 in batches, with the failures that must not spin.
 #include "worker/server/acceptor.hpp"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,20 +13,36 @@ constexpr int batch = 64;
 constexpr base::milliseconds pause_time{200};
 constexpr base::seconds complaint_interval{10};
 
+/// From whom a connection comes, as far as it counts for its share of the pending ones.
+source source_of(const sockaddr_storage& peer, const shared_listener& listener) {
+    source from{.listener = &listener, .address = {}};
+    if (peer.ss_family == AF_INET) {
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer).sin_addr;
+        std::memcpy(from.address.data(), &v4, sizeof v4);
+    } else if (peer.ss_family == AF_INET6) {
+        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
+        const bool is_v4 = IN6_IS_ADDR_V4MAPPED(&v6);
+        std::memcpy(from.address.data(), v6.s6_addr, is_v4 ? 16 : 8);
+    }
+    return from;
+}
+
 }  // namespace
 
 acceptor::acceptor(
     loop& loop,
+    accepting_host& host,
     int descriptor,
     const shared_listener& listener,
-    hooks callbacks,
+    std::uint64_t descriptors,
     server_metrics& metrics,
     base::logger log
 )
     : loop_(loop),
+      host_(host),
       descriptor_(loop.io(), descriptor),
       listener_(listener),
-      hooks_(std::move(callbacks)),
+      descriptors_(descriptors),
       metrics_(metrics),
       log_(std::move(log)) {}
 
@@ -42,12 +56,6 @@ void acceptor::stop() {
     loop_.wheel().cancel(*this);
     boost::system::error_code ignored;
     descriptor_.close(ignored);
-}
-
-void acceptor::resume() {
-    if (!held_ || !descriptor_.is_open()) return;
-    held_ = false;
-    wait();
 }
 
 void acceptor::on_timer(base::time_point) {
@@ -71,41 +79,50 @@ void acceptor::wait() {
 
 void acceptor::accept() {
     for (int i = 0; i < batch; ++i) {
-        if (!hooks_.may_accept()) {
-            held_ = true;
-            return;
-        }
-        const int fd =
-            accept4(descriptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        sockaddr_storage peer{};
+        socklen_t size = sizeof peer;
+        const int fd = accept4(
+            descriptor_.native_handle(),
+            reinterpret_cast<sockaddr*>(&peer),
+            &size,
+            SOCK_NONBLOCK | SOCK_CLOEXEC
+        );
         if (fd < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) break;
             // The peer gave up while it was in the backlog: the next one may be fine.
             if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
             metrics_.accept_errors.add();
-            pause(std::strerror(errno));
-            return;
+            return pause(std::strerror(errno));
         }
-        if (!hooks_.within_limit()) {
-            metrics_.refused_limit.add();
+        // The kernel gives out the lowest free number: all that devices may have are taken. Who has
+        // proved nothing keeps one from who might.
+        if (std::uint64_t(fd) >= descriptors_ && !host_.evict_pending()) {
             ::close(fd);
-            continue;
+            metrics_.refused_descriptors.add();
+            return pause("no descriptors left for devices");
         }
-        const int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        metrics_.accepted.add();
-        if (listener_.tls) {
-            auto stream = listener_.tls->open(fd);
-            if (!stream) {
-                metrics_.tls_failures.add();
-                ::close(fd);
-                continue;
-            }
-            hooks_.on_accepted(std::move(*stream), listener_);
-        } else {
-            hooks_.on_accepted(net::byte_stream(fd), listener_);
-        }
+        take(fd, source_of(peer, listener_));
     }
     wait();
+}
+
+void acceptor::take(int descriptor, const source& from) {
+    if (!host_.make_place()) {
+        metrics_.refused_limit.add();
+        ::close(descriptor);
+        return;
+    }
+    metrics_.accepted.add();
+    if (!listener_.tls) {
+        return host_.on_accepted(net::byte_stream(descriptor), listener_, from);
+    }
+    auto stream = listener_.tls->open(descriptor);
+    if (!stream) {
+        metrics_.tls_failures.add();
+        ::close(descriptor);
+        return;
+    }
+    host_.on_accepted(std::move(*stream), listener_, from);
 }
 
 void acceptor::pause(const char* why) {

@@ -7,11 +7,11 @@
 #include "common/net/tls_context.hpp"
 #include "worker/server/loop.hpp"
 #include "worker/server/metrics.hpp"
+#include "worker/server/pending_pool.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
-#include <atomic>
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -27,23 +27,35 @@ struct shared_listener {
     bool listening = false;
 };
 
-/// Accepts in bounded batches. Out of descriptors or memory it pauses and tries again later instead
-/// of spinning.
+/// What an acceptor uses of its thread.
+class accepting_host {
+public:
+    /// Whether the worker may have one more connection. If it is full, the one that has proved
+    /// least goes; false: all have proved something.
+    virtual bool make_place() = 0;
+    /// Closes the connection that has proved least, for its descriptor; false: all have proved
+    /// something.
+    virtual bool evict_pending() = 0;
+    virtual void on_accepted(
+        net::byte_stream stream, const shared_listener& listener, const source& from
+    ) = 0;
+
+protected:
+    ~accepting_host() = default;
+};
+
+/// Accepts in bounded batches, so that listeners take turns. Out of descriptors or memory it pauses
+/// and tries again later instead of spinning.
 class acceptor final : private base::wheel_timer {
 public:
-    struct hooks {
-        std::function<bool()> may_accept;  ///< False: leave connections in the backlog for now.
-        /// Whether one more connection is within the worker's limit.
-        std::function<bool()> within_limit;
-        std::function<void(net::byte_stream, const shared_listener&)> on_accepted;
-    };
-
-    /// Takes ownership of the listening descriptor.
+    /// Takes ownership of the listening descriptor. A connection's descriptor must be below
+    /// `descriptors`: those from there on are others' reserve.
     acceptor(
         loop& loop,
+        accepting_host& host,
         int descriptor,
         const shared_listener& listener,
-        hooks callbacks,
+        std::uint64_t descriptors,
         server_metrics& metrics,
         base::logger log
     );
@@ -51,24 +63,23 @@ public:
 
     void start();
     void stop();  ///< Closes the socket.
-    /// may_accept() may have become true.
-    void resume();
 
 private:
     void on_timer(base::time_point now) override;
     void wait();
     void accept();
+    void take(int descriptor, const source& from);
     void pause(const char* why);
 
     loop& loop_;
+    accepting_host& host_;
     boost::asio::posix::stream_descriptor descriptor_;
     const shared_listener& listener_;
-    hooks hooks_;
+    std::uint64_t descriptors_;
     server_metrics& metrics_;
     base::logger log_;
     base::time_point last_complaint_{};
     bool waiting_ = false;
-    bool held_ = false;  ///< may_accept() said no.
 };
 
 }  // namespace pgw::server

@@ -6,14 +6,19 @@
 #include "version.hpp"
 #include "worker/server/admin_endpoints.hpp"
 #include "worker/server/config_watch.hpp"
+#include "worker/server/descriptors.hpp"
 #include "worker/server/embedded_broker.hpp"
+#include "worker/server/instance.hpp"
 #include "worker/server/listener_set.hpp"
+#include "worker/server/memory.hpp"
 #include "worker/server/processors.hpp"
+#include "worker/server/readiness.hpp"
 #include "worker/server/secret_watch.hpp"
 #include "worker/server/status.hpp"
 #include "worker/server/worker_thread.hpp"
 
 #include <boost/asio/signal_set.hpp>
+#include <malloc.h>
 
 #include <csignal>
 #include <stdexcept>
@@ -21,11 +26,10 @@
 namespace pgw::server {
 namespace {
 
-/// After this long /readyz says yes even if an upstream never came: devices may connect while it is
-/// away.
-constexpr base::seconds upstream_patience{30};
 constexpr base::seconds secrets_interval{5};
 constexpr base::seconds config_interval{2};
+/// How far the buffered bytes must fall before freed memory is worth returning to the system.
+constexpr std::size_t worth_returning = 16 << 20;
 /// What a second signal leaves of the drain.
 constexpr base::milliseconds hurried_drain{500};
 
@@ -40,16 +44,34 @@ struct application::impl {
           where(options.bind, options.health_port || options.metrics_port),
           secret_files(secrets(options.secrets_dir), log),
           config(options.config_path, options.config_text, gateway, log),
-          workers{gateway, {}, {}, {}, {}, {}, log},
+          descriptors(raise_descriptor_limit()),
+          workers{
+              gateway,
+              buffered_bytes(gateway.limits, usable_memory()),
+              descriptors.for_devices(),
+              log
+          },
           listeners(workers, where, log) {
         workers.max_connections = gateway.limits.max_connections;
+        if (gateway.limits.max_connections > descriptors.for_devices()) {
+            // Pods often have a hard limit far below what the manifest allows.
+            log.warn(
+                "fewer descriptors than limits.maxConnections",
+                {{"maxConnections", gateway.limits.max_connections},
+                 {"descriptors", descriptors.limit},
+                 {"forDevices", descriptors.for_devices()}}
+            );
+        }
     }
 
     void build() {
+        const auto instance = instance_name(main.random());
         for (std::size_t i = 0; i < gateway.upstreams.size(); ++i) {
             const auto& upstream = gateway.upstreams[i];
             amqp::uplink_settings settings;
-            settings.container_id = gateway.name;
+            settings.container_id = gateway.name + "-" + instance;
+            // Two upstreams may be two ways to one broker.
+            if (gateway.upstreams.size() > 1) settings.container_id += "-" + upstream.name;
             settings.upstream = upstream;
             secret_files.add(upstream, i, settings);
             if (upstream.embedded) start_broker(upstream, settings);
@@ -83,6 +105,12 @@ struct application::impl {
     void register_metrics() {
         for (auto& thread : workers.threads) thread->register_metrics(registry);
         for (auto& broker : brokers) broker.register_metrics(registry);
+        registry.add(
+            "pgw_buffered_bytes",
+            "What peers make the worker keep, of limits.maxBufferedBytes.",
+            {},
+            buffered
+        );
         registry.add("pgw_draining", "1 while the worker drains.", {}, draining_gauge);
         registry.add(
             "pgw_build_info",
@@ -97,9 +125,11 @@ struct application::impl {
         net::admin_handlers handlers;
         handlers.metrics = [this] { return registry.text(); };
         handlers.live = [] { return true; };
-        handlers.ready = [this] { return readiness(); };
+        handlers.ready = [this] { return ready.answer(readiness_facts()); };
         handlers.status = [this] { return status(); };
-        handlers.config = [this] { return manifest::print_manifest_json(config.applied()); };
+        handlers.config = [this] {
+            return manifest::print_manifest_json(in_force(config.applied()));
+        };
         admin = std::make_unique<admin_endpoints>(
             main.io(), gateway.admin, where, options, handlers, log
         );
@@ -109,7 +139,7 @@ struct application::impl {
     std::string status() const {
         return status_json(
             workers,
-            {stage_name(),
+            {ready.name(),
              options.revision,
              config.hash(),
              config.problem(),
@@ -127,39 +157,44 @@ struct application::impl {
         return true;
     }
 
-    const char* stage_name() const {
-        if (draining) return "Draining";
-        return ready ? "Ready" : "Starting";
-    }
-
-    std::pair<bool, std::string> readiness() const {
-        if (draining) return {false, "draining"};
-        if (ready) return {true, "ok"};
-        if (const auto* listener = listeners.closed()) {
-            return {false, "listener '" + listener->name + "' is not open"};
-        }
-        return {false, "waiting for upstreams"};
+    readiness::facts readiness_facts() const {
+        const auto* const closed = listeners.closed();
+        return {closed != nullptr ? &closed->name : nullptr, upstreams_ready()};
     }
 
     void supervise(base::time_point now) {
+        look_at_memory();
         if (now >= next_secrets_check) look_at_secrets(now);
         if (now >= next_config_check) look_at_config(now);
-        if (!ready && !draining) look_at_readiness(now);
-        if (draining) advance_drain(now);
+        look_at_readiness(now);
+        if (draining()) advance_drain(now);
     }
 
     void look_at_readiness(base::time_point now) {
-        if (listeners.closed() != nullptr) return;
-        const bool reachable = upstreams_ready();
-        if (!reachable && now - started < upstream_patience) return;
-        ready = true;
-        log.info("ready", {{"upstreams", reachable ? "reachable" : "not reachable yet"}});
+        if (ready.where() != readiness::stage::starting) return;
+        const auto facts = readiness_facts();
+        if (!ready.on_tick(facts, now)) return;
+        log.info(
+            "ready", {{"upstreams", facts.upstreams_ready ? "reachable" : "not reachable yet"}}
+        );
+    }
+
+    bool draining() const { return ready.where() == readiness::stage::draining; }
+
+    /// After a flood the allocator would keep for good what it got for it.
+    void look_at_memory() {
+        const auto used = workers.budget.used();
+        buffered.set(std::int64_t(used));
+        most_buffered = std::max(most_buffered, used);
+        if (most_buffered - used < worth_returning || used > most_buffered / 2) return;
+        most_buffered = used;
+        ::malloc_trim(0);
     }
 
     void look_at_secrets(base::time_point now) {
         next_secrets_check = now + secrets_interval;
         secret_files.check();
-        if (!draining) listeners.open_late();
+        if (!draining()) listeners.open_late();
     }
 
     void look_at_config(base::time_point now) {
@@ -179,9 +214,8 @@ struct application::impl {
             look_at_config(now);
             return;
         }
-        if (!draining) {
+        if (ready.drain()) {
             log.info("draining", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
-            draining = true;
             draining_gauge.set(1);
             close_at = now + config.applied().drain.endpoint_delay;
             return;
@@ -215,7 +249,7 @@ struct application::impl {
         build();
         serve_admin();
         for (auto& thread : workers.threads) thread->start();
-        started = base::clock::now();
+        ready.start(base::clock::now());
         wait_for_signal(signals);
         main.on_tick([this](base::time_point now) { supervise(now); });
         main.run();
@@ -244,17 +278,18 @@ struct application::impl {
     std::deque<embedded_broker> brokers;  ///< Outlive the threads: they are the last to go.
     base::metrics_registry registry;
     base::gauge draining_gauge;
+    base::gauge buffered;
     base::gauge build_info;
+    const descriptor_shares descriptors;
     fleet workers;
     listener_set listeners;
     loop main;  ///< Signals, admin, supervision.
     std::unique_ptr<admin_endpoints> admin;
-    base::time_point started{};
+    std::size_t most_buffered = 0;  ///< Since memory was given back.
     base::time_point next_secrets_check{};
     base::time_point next_config_check{};
     base::time_point close_at{};
-    bool ready = false;
-    bool draining = false;
+    readiness ready;
     bool closing = false;
 };
 

@@ -1,4 +1,3 @@
-// The turn.
 #include "worker/server/loop.hpp"
 
 #include <boost/asio/post.hpp>
@@ -13,6 +12,7 @@ constexpr int handlers_per_turn = 256;
 
 loop::loop()
     : work_(boost::asio::make_work_guard(io_)),
+      poller_(io_, time_),
       wheel_(time_.now),
       timer_(io_),
       random_(std::random_device{}()) {
@@ -32,6 +32,7 @@ void loop::arm() {
 
 void loop::run() {
     bool more = false;
+    stopped_ = false;
     while (!stopped_) {
         // With output left over (a full socket elsewhere, say) the turn must not sleep.
         if (more) {

@@ -4,6 +4,7 @@
 #include "common/base/clock.hpp"
 #include "common/base/flush_queue.hpp"
 #include "common/base/timing_wheel.hpp"
+#include "worker/server/poller.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -21,7 +22,7 @@ public:
     loop();
 
     /// Runs until stop(). A turn is one handler, a bounded number of others that are ready, then a
-    /// flush of every connection that has something to write.
+    /// flush of every connection that has something to write. It may run again afterwards.
     void run();
     /// From any thread.
     void stop();
@@ -30,6 +31,8 @@ public:
     base::flush_queue& flush() noexcept { return flush_; }
     base::timing_wheel& wheel() noexcept { return wheel_; }
     base::loop_time& time() noexcept { return time_; }
+    const base::loop_time& time() const noexcept { return time_; }
+    server::poller& poller() noexcept { return poller_; }
     std::uint32_t random() { return static_cast<std::uint32_t>(random_()); }
     std::uint64_t random64() { return (std::uint64_t{random()} << 32) | random(); }
 
@@ -42,6 +45,7 @@ private:
     base::loop_time time_;
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+    server::poller poller_;
     base::flush_queue flush_;
     base::timing_wheel wheel_;
     boost::asio::steady_timer timer_;

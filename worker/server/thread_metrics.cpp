@@ -1,4 +1,3 @@
-// The names under which a thread's counters appear at /metrics.
 #include "worker/server/worker_thread.hpp"
 
 namespace pgw::server {
@@ -19,6 +18,24 @@ void enroll(base::metrics_registry& r, const server_metrics& m) {
         "Connections closed at once.",
         {{"reason", "limit"}},
         m.refused_limit
+    );
+    r.add(
+        "pgw_connections_refused_total",
+        "Connections closed at once.",
+        {{"reason", "descriptors"}},
+        m.refused_descriptors
+    );
+    r.add(
+        "pgw_connections_evicted_total",
+        "Connections closed to make place or room for others.",
+        {{"reason", "pending"}},
+        m.evicted
+    );
+    r.add(
+        "pgw_connections_evicted_total",
+        "Connections closed to make place or room for others.",
+        {{"reason", "buffered_bytes"}},
+        m.shed
     );
     r.add(
         "pgw_accept_errors_total",
@@ -73,6 +90,19 @@ void enroll(base::metrics_registry& r, const session::session_metrics& m) {
     );
     r.add(
         "pgw_mqtt_wills_total", "Wills, by what became of them.", {{"result", "lost"}}, m.wills_lost
+    );
+    r.add(
+        "pgw_mqtt_wills_delayed_total",
+        "Wills that had to wait for room or for the client's earlier publications.",
+        {},
+        m.wills_delayed
+    );
+    r.add("pgw_mqtt_wills_waiting", "Wills that wait to be published.", {}, m.wills_waiting);
+    r.add(
+        "pgw_mqtt_system_dropped_total",
+        "Publications to $SYS/ topics: acknowledged and dropped.",
+        {},
+        m.system_dropped
     );
     for (std::size_t i = 1; i < session::close_cause_count; ++i) {
         r.add(

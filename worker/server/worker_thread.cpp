@@ -1,4 +1,3 @@
-// Composition of one thread and its part of the drain.
 #include "worker/server/worker_thread.hpp"
 
 #include "worker/server/home.hpp"
@@ -6,12 +5,22 @@
 #include <boost/asio/post.hpp>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace pgw::server {
 namespace {
 
-/// Room for the largest packet and one read behind it.
-std::size_t scratch_size(const manifest::gateway& gateway) {
-    return gateway.limits.max_packet_size + (std::size_t{128} << 10);
+/// Largest holders that one tick closes while the budget is nearly used up.
+constexpr int most_relieved = 16;
+
+/// How long a Will may wait: its client's earlier publications, and then itself, may each take as
+/// long as an upstream gives a delivery.
+base::milliseconds will_patience(const manifest::gateway& gateway) {
+    base::milliseconds longest{0};
+    for (const auto& upstream : gateway.upstreams) {
+        longest = std::max<base::milliseconds>(longest, upstream.limits.delivery_timeout);
+    }
+    return 2 * longest;
 }
 
 }  // namespace
@@ -20,7 +29,9 @@ worker_thread::worker_thread(fleet& fleet, std::size_t index)
     : fleet_(fleet),
       index_(index),
       log_(fleet.log.with({{"thread", index}})),
-      scratch_(scratch_size(fleet.gateway)) {
+      scratch_(connection::read_size + connection::joined_size),
+      device_log_(log_),
+      connections_(fleet.gateway.limits.max_pending_connects) {
     const amqp::engine_context engine{
         loop_.io(),
         loop_.flush(),
@@ -44,11 +55,21 @@ worker_thread::worker_thread(fleet& fleet, std::size_t index)
         },
         publisher_metrics_
     );
+    wills_ = std::make_unique<session::will_queue>(
+        *publisher_,
+        fleet.gateway.limits,
+        session_metrics_,
+        will_patience(fleet.gateway),
+        [this] { loop_.flush().mark(will_flush_, base::flush_queue::stage::device); }
+    );
     services_ = std::make_unique<session::services>(session::services{
         fleet.gateway.limits,
         *publisher_,
         clients_,
+        *wills_,
+        fleet.budget,
         session_metrics_,
+        device_log_,
         [this] { return assign_client_id(); },
         !fleet.gateway.authentication.empty()
     });
@@ -59,9 +80,9 @@ worker_thread::worker_thread(fleet& fleet, std::size_t index)
 worker_thread::~worker_thread() {
     join();
     connections_.clear();
-    graveyard_.clear();
     acceptors_.clear();
     services_.reset();
+    wills_.reset();
     publisher_.reset();
     uplinks_.clear();
 }
@@ -71,7 +92,6 @@ void worker_thread::start() {
         loop_.run();
         // Connections belong to this thread to their end.
         connections_.clear();
-        graveyard_.clear();
         finished_.store(true, std::memory_order_release);
     });
 }
@@ -86,28 +106,11 @@ void worker_thread::listen(const shared_listener& listener, int descriptor) {
             ::close(descriptor);
             return;
         }
-        acceptors_.emplace_back(loop_, descriptor, listener, accepting_hooks(), metrics_, log_)
+        accepting_host& host = *this;
+        acceptors_
+            .emplace_back(loop_, host, descriptor, listener, fleet_.descriptors, metrics_, log_)
             .start();
     });
-}
-
-acceptor::hooks worker_thread::accepting_hooks() {
-    return {
-        [this] { return pending_connects_ < fleet_.gateway.limits.max_pending_connects; },
-        [this] {
-            return fleet_.connections.load(std::memory_order_relaxed) <
-                   fleet_.max_connections.load(std::memory_order_relaxed);
-        },
-        [this](net::byte_stream stream, const shared_listener& listener) {
-            ++pending_connects_;
-            fleet_.connections.fetch_add(1, std::memory_order_relaxed);
-            moving_connection fresh;
-            fresh.stream = std::move(stream);
-            fresh.listener = &listener.name;
-            fresh.accepted = loop_.time().now;
-            add(std::move(fresh), true);
-        }
-    };
 }
 
 void worker_thread::stop_accepting() {
@@ -120,13 +123,7 @@ void worker_thread::stop_accepting() {
 void worker_thread::drain(base::milliseconds timeout) {
     boost::asio::post(loop_.io(), [this, timeout] {
         loop_.time().refresh();
-        const auto deadline = loop_.time().now + timeout;
-        if (draining_ == drain_phase::none) {
-            draining_ = drain_phase::clients;
-            drain_deadline_ = deadline;
-        } else {
-            drain_deadline_ = std::min(drain_deadline_, deadline);
-        }
+        drain_.begin(now(), timeout);
     });
 }
 
@@ -138,7 +135,7 @@ thread_report worker_thread::report() const {
 void worker_thread::adopt(moving_connection moving) {
     boost::asio::post(loop_.io(), [this, moving = std::move(moving)]() mutable {
         loop_.time().refresh();
-        add(std::move(moving), false);
+        add(std::move(moving), nullptr);
     });
 }
 
@@ -151,80 +148,89 @@ void worker_thread::move_home(std::string_view client_id, moving_connection movi
     fleet_.threads[home]->adopt(std::move(moving));
 }
 
-void worker_thread::on_connect_decided() noexcept {
-    --pending_connects_;
-    for (auto& acceptor : acceptors_) acceptor.resume();
+bool worker_thread::make_place() {
+    const auto open = fleet_.connections.load(std::memory_order_relaxed);
+    if (open < fleet_.max_connections.load(std::memory_order_relaxed)) return true;
+    return connections_.evict_pending();
 }
 
-void worker_thread::add(moving_connection moving, bool pending_connect) {
+void worker_thread::on_accepted(
+    net::byte_stream stream, const shared_listener& listener, const source& from
+) {
+    fleet_.connections.fetch_add(1, std::memory_order_relaxed);
+    moving_connection fresh;
+    fresh.stream = std::move(stream);
+    fresh.listener = &listener.name;
+    fresh.accepted = now();
+    add(std::move(fresh), &from);
+}
+
+void worker_thread::add(moving_connection moving, const source* from) {
     metrics_.open.add(1);
-    auto created = std::make_unique<connection>(*this, std::move(moving), pending_connect);
-    created->index = connections_.size();
-    connections_.push_back(std::move(created));
-    auto& added = *connections_.back();
+    auto& added = connections_.add(*this, std::move(moving), from);
     added.start();
-    if (draining_ != drain_phase::none) added.drain();
+    if (drain_.draining()) added.drain();
 }
 
-// The connection may be on the stack: it is destroyed later in the turn.
+// The connection may be on the stack: it is destroyed behind this turn.
 void worker_thread::retire(connection& connection) noexcept {
-    const auto index = connection.index;
-    if (index >= connections_.size() || connections_[index].get() != &connection) return;
     metrics_.open.add(-1);
-    if (graveyard_.empty()) boost::asio::post(loop_.io(), [this] { bury(); });
-    graveyard_.push_back(std::move(connections_[index]));
-    if (index + 1 != connections_.size()) {
-        connections_[index] = std::move(connections_.back());
-        connections_[index]->index = index;
-    }
-    connections_.pop_back();
-}
-
-void worker_thread::bury() {
-    // Moved connections live on elsewhere and stay counted.
-    std::int64_t gone = 0;
-    for (const auto& dead : graveyard_) gone += dead->moved_away() ? 0 : 1;
-    fleet_.connections.fetch_sub(gone, std::memory_order_relaxed);
-    graveyard_.clear();
+    const bool is_first = !connections_.has_retired();
+    connections_.retire(connection);
+    if (!is_first) return;
+    boost::asio::post(loop_.io(), [this] {
+        const auto gone = connections_.bury();
+        fleet_.connections.fetch_sub(std::int64_t(gone), std::memory_order_relaxed);
+    });
 }
 
 void worker_thread::on_tick(base::time_point now) {
     ++ticks_;
     if (ticks_ % 2 == 0) publisher_->on_tick(now);
     if (ticks_ % 5 == 0) publish_report();
-    if (draining_ != drain_phase::none) advance_drain(now);
+    if (ticks_ % 20 == 0) wills_->on_tick(now);
+    device_log_.on_tick(now);
+    relieve();
+    if (drain_.draining()) advance_drain(now);
+}
+
+// Before the budget is used up, so that a client with a small need finds room on every thread: the
+// largest go, at most a few at a tick since other threads do the same.
+void worker_thread::relieve() {
+    auto& budget = fleet_.budget;
+    for (int closed = 0; closed < most_relieved; ++closed) {
+        if (budget.used() < budget.limit() / 8 * 7) return;
+        // Many small holders are no reason to disconnect one of them; see make_room().
+        auto* const largest = connections_.holders().largest(budget.limit() / 1024);
+        if (largest == nullptr) return;
+        metrics_.shed.add();
+        largest->close(session::close_cause::overloaded);
+    }
 }
 
 void worker_thread::advance_drain(base::time_point now) {
-    if (draining_ == drain_phase::clients) {
-        const bool late = now >= drain_deadline_;
-        // Paced, so that reconnects do not come at once: everyone is told within half of the time
-        // left.
-        const auto left = std::chrono::duration_cast<base::milliseconds>(drain_deadline_ - now);
-        const auto turns = std::max<std::int64_t>(1, left / base::timing_wheel::tick / 2);
-        auto batch = connections_.size() / static_cast<std::size_t>(turns) + 64;
-        if (late) batch = connections_.size();
-        for (std::size_t i = connections_.size(); i-- > 0 && batch > 0;) {
-            auto& connection = *connections_[i];
-            if (late) {
-                connection.close(session::close_cause::draining);
-            } else if (!connection.told_to_drain()) {
-                connection.drain();
-                --batch;
-            }
-        }
-        const bool settled = connections_.empty() && publisher_->pending() == 0;
-        const bool overdue = now >= drain_deadline_ + base::seconds(1);
-        if (!settled && !overdue) return;
-        draining_ = drain_phase::uplinks;
+    const auto step = drain_.on_tick(
+        {.untold = connections_.untold(),
+         .connections = connections_.size(),
+         .unsettled = publisher_->pending() + wills_->size(),
+         .upstreams_closed = uplinks_closed()},
+        now
+    );
+    connections_.tell(step.tell);
+    if (step.close_clients) connections_.close_all(session::close_cause::draining);
+    if (step.close_upstreams) {
         for (auto& [name, uplink] : uplinks_) uplink->close();
-        return;
     }
-    for (const auto& [name, uplink] : uplinks_) {
-        if (uplink->state() != amqp::uplink_state::closed) return;
+    if (step.end) {
+        publish_report();
+        loop_.stop();
     }
-    publish_report();
-    loop_.stop();
+}
+
+bool worker_thread::uplinks_closed() const {
+    return std::all_of(uplinks_.begin(), uplinks_.end(), [](const auto& named) {
+        return named.second->state() == amqp::uplink_state::closed;
+    });
 }
 
 // In place: a steady state allocates nothing.

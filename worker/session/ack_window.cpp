@@ -7,6 +7,7 @@ namespace pgw::session {
 namespace {
 
 constexpr std::uint32_t first_capacity = 8;
+constexpr std::size_t most_texts = 8;
 
 }  // namespace
 
@@ -53,7 +54,7 @@ void ack_window::pop() noexcept {
 }
 
 void ack_window::keep_text(std::uint16_t packet_id, std::string_view text) {
-    texts_.emplace_back(packet_id, text);
+    if (texts_.size() < most_texts) texts_.emplace_back(packet_id, text);
 }
 
 std::string ack_window::take_text(std::uint16_t packet_id) {

@@ -45,7 +45,8 @@ public:
     ack_slot& front() noexcept { return ring_[head_]; }
     void pop() noexcept;
 
-    /// Keeps the text of a slot that has to wait for its turn; most have none.
+    /// Keeps the text of a slot that has to wait for its turn; most have none. Of a window full of
+    /// refusals only the first few are kept.
     void keep_text(std::uint16_t packet_id, std::string_view text);
     /// Takes the text of the slot out again.
     std::string take_text(std::uint16_t packet_id);

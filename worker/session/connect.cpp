@@ -1,9 +1,9 @@
 // CONNECT and CONNACK: what is admitted, what is announced, who is taken over.
 #include "worker/mqtt/encode.hpp"
 #include "worker/mqtt/topic.hpp"
-#include "worker/session/directory.hpp"
 #include "worker/session/reason.hpp"
 #include "worker/session/session.hpp"
+#include "worker/session/thread_memory.hpp"
 
 #include <algorithm>
 
@@ -25,20 +25,6 @@ std::uint16_t effective_keep_alive(std::uint16_t asked, const manifest::limits& 
 }
 
 }  // namespace
-
-first_packet peek(base::bytes_view bytes, const manifest::limits& limits) {
-    const auto frame = mqtt::next_frame(bytes, limits.max_packet_size);
-    using kind = first_packet::kind;
-    if (bytes.empty()) return {};
-    if (frame.type != mqtt::packet_type::connect) return {.verdict = kind::refused};
-    if (frame.status == mqtt::frame_status::incomplete) return {};
-    if (frame.status != mqtt::frame_status::complete) return {.verdict = kind::refused};
-    mqtt::decode_buffers buffers;
-    mqtt::connect packet;
-    const auto error = mqtt::decode_connect(frame.body, codec_limits(limits), buffers, packet);
-    if (error != mqtt::errc::ok) return {.verdict = kind::refused};
-    return {.verdict = kind::connect, .client_id = packet.client_id};
-}
 
 void client_session::on_first_frame(const mqtt::frame& frame, base::time_point now) {
     mqtt::connect packet;
@@ -116,6 +102,16 @@ void client_session::accept(const mqtt::connect& packet, base::time_point now) {
     const std::uint16_t keep_alive = effective_keep_alive(packet.keep_alive, limits);
     keep_alive_ms_ = keep_alive * 1500u;
 
+    // Before anything else decodes into the shared buffers, which hold the Will's user properties.
+    if (packet.will) keep_will(packet);
+    // The stream keeps the names too; a user name may be as long as the whole CONNECT.
+    const auto user_name = packet.user_name.value_or(std::string_view());
+    const auto names = 2 * client_id_.size() + user_name.size() + 2 * listener_.size();
+    if (!keep(names + will_.capacity())) {
+        will_ = {};
+        return refuse_connect(version_, reason_code::server_busy, close_cause::overloaded);
+    }
+
     mqtt::connack answer;
     if (v5()) {
         auto& announce = answer.properties;
@@ -135,9 +131,6 @@ void client_session::accept(const mqtt::connect& packet, base::time_point now) {
         return finish(close_cause::packet_too_large);  // [MQTT-3.1.2-24]
     }
 
-    // Before anything else decodes into the shared buffers, which hold the Will's user properties.
-    if (packet.will) keep_will(packet);
-
     // [MQTT-3.1.4-3]: the older connection of the same client goes first, its Will with it.
     if (auto* older = services_.clients.find(client_id_)) {
         older->close(close_cause::taken_over, now);
@@ -150,7 +143,7 @@ void client_session::accept(const mqtt::connect& packet, base::time_point now) {
         *this,
         {.client_id = client_id_,
          .identity = {},
-         .user_name = std::string(packet.user_name.value_or(std::string_view())),
+         .user_name = std::string(user_name),
          .listener = listener_},
         v5()
     );

@@ -1,20 +1,29 @@
-// What the sessions of one thread share: the directory of clients and the memory for decoding.
-// Internal to the folder.
+// The connected clients of one thread by client id.
 #pragma once
 
-#include "worker/session/session.hpp"
-
-#include <map>
+#include <cstddef>
+#include <functional>
+#include <memory>
 #include <string_view>
-#include <vector>
 
 namespace pgw::session {
 
-struct directory::impl {
-    /// The keys are the sessions' own client ids. Ordered, not hashed: devices choose the keys.
-    std::map<std::string_view, client_session*> by_id;
-    mqtt::decode_buffers buffers;
-    std::vector<bridge::property> properties;
+class client_session;
+
+/// Sessions enter and leave by themselves.
+class directory {
+public:
+    directory();
+    ~directory();
+    client_session* find(std::string_view client_id) const noexcept;
+    std::size_t size() const noexcept;
+    /// `visit` may close the session it is given.
+    void for_each(const std::function<void(client_session&)>& visit);
+
+private:
+    friend class client_session;
+    struct impl;
+    std::unique_ptr<impl> impl_;
 };
 
 }  // namespace pgw::session

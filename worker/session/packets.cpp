@@ -1,8 +1,8 @@
 // Everything a connected client may send besides PUBLISH.
 #include "worker/mqtt/encode.hpp"
 #include "worker/mqtt/topic.hpp"
-#include "worker/session/directory.hpp"
 #include "worker/session/session.hpp"
+#include "worker/session/thread_memory.hpp"
 
 #include <vector>
 
@@ -52,9 +52,17 @@ void client_session::on_packet(const mqtt::packet& packet) {
         send(mqtt::pubcomp{
             .packet_id = pubrel->packet_id, .reason = reason_code::packet_identifier_not_found
         });
+    } else if (const auto* pubrec = std::get_if<mqtt::pubrec>(&packet)) {
+        // Of nothing that was sent: the other side gets rid of it.
+        send(mqtt::pubrel{
+            .packet_id = pubrec->packet_id, .reason = reason_code::packet_identifier_not_found
+        });
+    } else if (std::holds_alternative<mqtt::puback>(packet) ||
+               std::holds_alternative<mqtt::pubcomp>(packet)) {
+        // Acknowledgements of what was never sent, or on an earlier connection: brokers ignore
+        // them, and clients rely on it.
     } else {
-        // A second CONNECT [MQTT-3.1.0-2], AUTH without a method, acknowledgements of what was
-        // never sent, and what only a server sends.
+        // A second CONNECT [MQTT-3.1.0-2], AUTH without a method, and what only a server sends.
         fail(reason_code::protocol_error, close_cause::protocol_error, "unexpected packet");
     }
 }

@@ -1,10 +1,11 @@
 // PUBLISH in, PUBACK out: the way of a publication through the session.
 #include "worker/mqtt/encode.hpp"
 #include "worker/mqtt/utf8.hpp"
-#include "worker/session/directory.hpp"
 #include "worker/session/message.hpp"
 #include "worker/session/reason.hpp"
 #include "worker/session/session.hpp"
+#include "worker/session/thread_memory.hpp"
+#include "worker/session/topics.hpp"
 
 #include <algorithm>
 
@@ -79,6 +80,7 @@ bool client_session::resolve_alias(mqtt::publish& packet) {
         return false;
     }
     if (!packet.topic.empty()) {
+        const auto before = aliases_.bytes();
         if (aliases_.set(
                 alias,
                 limits.topic_alias_maximum,
@@ -86,7 +88,9 @@ bool client_session::resolve_alias(mqtt::publish& packet) {
                 packet.topic_levels,
                 limits.max_packet_size
             )) {
-            return true;
+            const auto after = aliases_.bytes();
+            if (after <= before) return kept_.resize(kept_.held() - (before - after));
+            if (keep(after - before)) return true;
         }
         fail(reason_code::quota_exceeded, close_cause::protocol_error, "topic aliases too long");
         return false;
@@ -125,6 +129,9 @@ bool client_session::submit(const mqtt::publish& packet, std::size_t size, base:
     bridge::submission outcome{.result = too_deep};
     if (packet.topic_levels > services_.limits.max_topic_levels) {
         metrics.publishes_too_deep.add();
+    } else if (is_system_topic(packet.topic)) {
+        outcome = {};  // Accepted, so that a bridge goes on.
+        drop_system_publication(packet.topic);
     } else {
         auto& properties = services_.clients.impl_->properties;
         outcome = services_.publisher.publish(*stream_, to_message(packet, properties), now);
@@ -143,6 +150,12 @@ bool client_session::submit(const mqtt::publish& packet, std::size_t size, base:
     slot.sequence = outcome.sequence;
     if (outcome.status == bridge::submit_status::done) settle(slot, outcome.result);
     return true;
+}
+
+void client_session::drop_system_publication(std::string_view topic) {
+    services_.metrics.system_dropped.add();
+    if (!told_system_) services_.log.on_system_topic(client_id_, topic);
+    told_system_ = true;
 }
 
 void client_session::on_result(std::uint32_t sequence, const bridge::result& result) {
@@ -173,7 +186,7 @@ void client_session::settle(ack_slot& slot, const bridge::result& result) {
     } else {
         slot.state = puback_v3(result);
     }
-    const bool refused = slot.reason != reason_code::success;
+    const bool refused = slot.reason != reason_code::success || slot.state == ack_state::disconnect;
     const auto text = refused ? result.text.substr(0, max_reason_string) : std::string_view();
     if (&slot == &window_.front()) {
         acknowledge(slot, text);
@@ -189,7 +202,8 @@ void client_session::settle(ack_slot& slot, const bridge::result& result) {
 void client_session::flush_window() {
     while (!window_.empty() && window_.front().state != ack_state::pending) {
         const auto& slot = window_.front();
-        const bool refused = slot.reason != reason_code::success;
+        const bool refused =
+            slot.reason != reason_code::success || slot.state == ack_state::disconnect;
         acknowledge(slot, refused ? window_.take_text(slot.packet_id) : std::string());
         if (phase_ != session_phase::connected) return;
         window_.pop();
@@ -200,7 +214,10 @@ void client_session::flush_window() {
 }
 
 void client_session::acknowledge(const ack_slot& slot, std::string_view text) {
-    if (slot.state == ack_state::disconnect) return finish(close_cause::refused_publication);
+    if (slot.state == ack_state::disconnect) {
+        services_.log.on_refused(client_id_, text);
+        return finish(close_cause::refused_publication);
+    }
     services_.metrics.pubacks.add();
     if (slot.reason == reason_code::success) {
         return mqtt::append_puback(slot.packet_id, output_);

@@ -51,6 +51,7 @@ constexpr mqtt::reason_code disconnect_reason(close_cause cause) noexcept {
     using mqtt::reason_code;
     switch (cause) {
         case close_cause::keep_alive_timeout:
+        case close_cause::packet_timeout:
             return reason_code::keep_alive_timeout;
         case close_cause::malformed_packet:
             return reason_code::malformed_packet;

@@ -30,6 +30,10 @@ public:
     /// The alias' topic, or null when it was not set.
     const aliased* find(std::uint16_t alias) const noexcept;
     void clear() noexcept { table_.reset(); }
+    /// What it takes: the table and the topics.
+    std::size_t bytes() const noexcept {
+        return table_ ? table_->bytes + table_->entries.size() * sizeof(aliased) : 0;
+    }
 
 private:
     struct table {

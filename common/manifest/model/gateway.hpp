@@ -100,7 +100,7 @@ struct upstream_limits {
     base::milliseconds qos0_wait{1'000
     };  ///< How long a QoS 0 message waits for credit before it is dropped.
     base::milliseconds reconnect_initial{100};
-    base::milliseconds reconnect_maximum{30'000};
+    base::milliseconds reconnect_maximum{10'000};
     base::milliseconds connect_timeout{10'000};
     base::milliseconds idle_timeout{60'000};
 };
@@ -108,7 +108,7 @@ struct upstream_limits {
 struct upstream {
     std::string name;
     upstream_type type = upstream_type::generic;
-    /// Tried in order, then again from the first. Empty for Embedded.
+    /// Tried in order, beginning with the one that served last. Empty for Embedded.
     std::vector<endpoint> endpoints;
     upstream_sasl sasl;
     std::optional<upstream_tls> tls;          ///< Used by amqps endpoints.
@@ -158,6 +158,8 @@ struct limits {
     };  ///< How long back-pressure may stop reading from a client.
     std::uint32_t max_inflight_bytes = 4u << 20;  ///< Per client, unacknowledged.
     std::uint32_t max_pending_connects = 1024;  ///< Per thread: accepted, CONNECT not yet complete.
+    /// Of the process, for everything that peers can make it keep. Unset: by the machine's memory.
+    std::optional<std::uint64_t> max_buffered_bytes;
 };
 
 struct logging {

@@ -98,10 +98,23 @@ struct schema<limits> {
         );
         view.field(
             field_info{
-                "maxPendingConnects", "Connections of one thread whose CONNECT is not yet complete."
+                "maxPendingConnects",
+                "Connections of one thread whose CONNECT is not yet complete. Beyond it the oldest "
+                "of the source that has most of them is closed."
             },
             &limits::max_pending_connects,
             number_rule{1, 1'000'000}
+        );
+        view.field(
+            field_info{
+                "maxBufferedBytes",
+                "All that peers together can make one worker keep: partial packets, Wills, topic "
+                "aliases, unsent answers, unfinished transfers. Beyond it the largest holders are "
+                "disconnected. Left out: a quarter of the memory that the worker may use (its "
+                "cgroup's limit or the machine's), at least 64Mi."
+            },
+            &limits::max_buffered_bytes,
+            size_rule{mebi, 1024 * gibi}
         );
     }
 };

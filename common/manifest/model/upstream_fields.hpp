@@ -140,7 +140,11 @@ struct schema<upstream_limits> {
             time_rule{one_millisecond, one_hour}
         );
         view.field(
-            field_info{"maxAttempts", "How often one message is sent before it is refused."},
+            field_info{
+                "maxAttempts",
+                "How often one message is sent and not taken before it is refused: returned, or "
+                "answered by the end of its link, session or connection with an error."
+            },
             &upstream_limits::max_attempts,
             number_rule{1, 1'000'000}
         );
@@ -153,13 +157,18 @@ struct schema<upstream_limits> {
         );
         view.field(
             field_info{
-                "reconnectInitial", "The first pause between connection attempts; it doubles."
+                "reconnectInitial",
+                "The first pause after all endpoints failed; it doubles until one has served."
             },
             &upstream_limits::reconnect_initial,
             time_rule{one_millisecond, one_hour}
         );
         view.field(
-            field_info{"reconnectMaximum", "The longest pause between connection attempts."},
+            field_info{
+                "reconnectMaximum",
+                "The longest pause between rounds of connection attempts. While a device or a "
+                "publication waits it is one second at most."
+            },
             &upstream_limits::reconnect_maximum,
             time_rule{one_millisecond, one_hour}
         );
@@ -196,8 +205,8 @@ struct schema<upstream> {
         view.field(
             field_info{
                 "endpoints",
-                "`amqp://host:port` or `amqps://host:port`, tried in order and then again from the "
-                "first. Needed by every type but `Embedded`."
+                "`amqp://host:port` or `amqps://host:port`, tried in order, whatever fails at one, "
+                "beginning with the one that served last. Needed by every type but `Embedded`."
             },
             &upstream::endpoints,
             list_rule<endpoint_rule>{0, 16, {}}

@@ -29,11 +29,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     amqp::nesting_within(input, 24);
     // However the stream is cut, the verdict is the same.
     amqp::frame_guard whole(65536);
-    const bool bad = !whole.check(input).empty();
+    std::vector<std::byte> bytes(input.begin(), input.end());
+    const bool bad = !whole.check(bytes).problem.empty();
     amqp::frame_guard cut(65536);
     bool cut_bad = false;
+    std::vector<std::byte> kept;
     for (std::size_t i = 0; i < size && !cut_bad; i += 7) {
-        cut_bad = !cut.check(input.subspan(i, std::min<std::size_t>(7, size - i))).empty();
+        const auto piece = input.subspan(i, std::min<std::size_t>(7, size - i));
+        kept.insert(kept.end(), piece.begin(), piece.end());
+        const auto verdict = cut.check(kept);
+        cut_bad = !verdict.problem.empty();
+        kept.erase(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(verdict.pass));
     }
     if (bad != cut_bad) std::abort();
     return 0;

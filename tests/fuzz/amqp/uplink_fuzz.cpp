@@ -15,8 +15,10 @@ struct events final : amqp::sender_events, amqp::connection_events {
         if (sender && next_token > 4) sender->abandon(next_token - 3);
     }
     void on_outcome(std::uint64_t, const amqp::outcome&) override {}
-    void on_lost(std::string_view, std::string_view) override {}
+    void on_lost(const amqp::loss&) override {}
     void on_open() override {}
+    void on_accepted() override {}
+    void on_links_failed() override {}
     void on_gone(const amqp::error_text&) override { gone = true; }
 
     std::shared_ptr<amqp::sender_link> sender;
@@ -35,7 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     settings.container_id = "gw";
     amqp::uplink_metrics metrics;
     events host;
-    amqp::uplink_connection connection(context, settings, metrics, host);
+    const base::logger log;
+    amqp::uplink_connection connection(context, settings, metrics, host, log);
     host.sender = connection.open_sender({"a", false}, host);
     const auto other = connection.open_sender({"", true}, host);
     test::feed(

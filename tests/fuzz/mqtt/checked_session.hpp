@@ -12,10 +12,10 @@
 
 namespace pgw::session {
 
-class checked_session final : transport {
+class checked_session final : transport, notices {
 public:
     explicit checked_session(std::uint32_t seed)
-        : random_(seed * 2 + 1), session_(services_, *this, "fuzz", now_) {
+        : random_(seed * 2 + 1), session_(services_, *this, output_, "fuzz", now_) {
         limits_.receive_maximum = 4;
         limits_.topic_alias_maximum = 3;
         limits_.max_topic_levels = 0xFFFF;
@@ -33,7 +33,7 @@ public:
     void feed(base::bytes_view piece) {
         rest_.insert(rest_.end(), piece.begin(), piece.end());
         choose_answers();
-        const auto used = session_.on_bytes(rest_, now_);
+        const auto used = session_.on_bytes(rest_, now_).used;
         if (used > rest_.size()) std::abort();
         remember_publishes(base::bytes_view(rest_).first(used));
         rest_.erase(rest_.begin(), rest_.begin() + std::ptrdiff_t(used));
@@ -52,13 +52,15 @@ public:
         }
         if (random(2) == 0) publisher_.capacity();
         now_ += std::chrono::seconds(random(random(16) == 0 ? 4000 : 4));
-        if (now_ >= session_.deadline()) session_.on_timer(now_);
+        if (now_ >= session_.look(now_).deadline) session_.on_timer(now_);
+        wills_.retry(now_);
+        wills_.on_tick(now_);
         if (random(64) == 0) session_.drain(now_);
-        if (random(64) == 0) session_.on_transport_closed(now_);
+        if (random(64) == 0) session_.on_end(rest_, now_);
     }
 
     void check() {
-        base::bytes_view output(session_.output());
+        base::bytes_view output(output_);
         while (!output.empty()) {
             const auto frame = mqtt::next_frame(output, output.size());
             if (frame.status != mqtt::frame_status::complete) std::abort();
@@ -75,7 +77,7 @@ public:
             }
             output = output.subspan(frame.total);
         }
-        session_.output().clear();
+        output_.clear();
         session_.on_written(now_);
     }
 
@@ -86,6 +88,9 @@ private:
     };
 
     void on_session_changed() override {}
+    bool make_room(std::size_t) override { return false; }
+    void on_system_topic(std::string_view, std::string_view) override {}
+    void on_refused(std::string_view, std::string_view) override {}
 
     /// The next publications are taken or done, those after them blocked.
     void choose_answers() {
@@ -121,14 +126,20 @@ private:
     fake_publisher publisher_;
     directory clients_;
     session_metrics metrics_;
+    base::byte_budget budget_{8192};  ///< Small: it is used up now and then.
+    will_queue wills_{publisher_, limits_, metrics_, base::seconds(8), [] {}};
     services services_{
         .limits = limits_,
         .publisher = publisher_,
         .clients = clients_,
+        .wills = wills_,
+        .budget = budget_,
         .metrics = metrics_,
+        .log = *this,
         .assign_client_id = [] { return std::string("assigned"); },
         .anonymous_allowed = true,
     };
+    std::vector<std::byte> output_;
     client_session session_;
     std::vector<std::byte> rest_;
     std::vector<published> published_;

@@ -35,14 +35,20 @@ struct recorded_events final : amqp::sender_events {
              o.undeliverable_here}
         );
     }
-    void on_lost(std::string_view condition, std::string_view description) override {
+    void on_lost(const amqp::loss& loss) override {
         ++lost;
-        last_condition = condition;
-        last_description = description;
+        last_condition = loss.condition;
+        last_description = loss.description;
+        blamed = loss.blames_a_delivery;
+        shared = loss.shared;
+        suspects = loss.suspects;
     }
 
     int sendable = 0;
     int lost = 0;
+    bool blamed = false;
+    bool shared = false;
+    std::uint64_t suspects = 0;
     std::string last_condition;
     std::string last_description;
     std::vector<seen> outcomes;

@@ -44,19 +44,47 @@ const std::string header = "AMQP\x00\x01\x00\x00"s;
 const std::string open_frame = frame(described_list(0x10, "\xa1\x01p", 1));
 const std::string protocol = header + open_frame;
 
-/// The verdict must not depend on how the stream is cut.
-bool passes(const std::string& stream) {
-    std::optional<bool> verdict;
-    for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
-        frame_guard guard(65536);
-        bool good = true;
-        for (std::size_t at = 0; at < stream.size() && good; at += piece) {
-            good = guard.check(base::as_bytes(stream.substr(at, piece))).empty();
-        }
-        if (!verdict) verdict = good;
-        EXPECT_EQ(*verdict, good) << "in pieces of " << piece;
+/// What the guard lets through of a stream that comes in pieces; nothing when it stops it.
+std::optional<std::string> filtered(const std::string& stream, std::size_t piece) {
+    frame_guard guard(65536);
+    std::string passed;
+    std::string kept;
+    for (std::size_t at = 0; at < stream.size(); at += piece) {
+        kept += stream.substr(at, piece);
+        const auto bytes = std::as_writable_bytes(std::span(kept));
+        const auto verdict = guard.check(bytes);
+        if (!verdict.problem.empty()) return std::nullopt;
+        passed += kept.substr(0, verdict.pass);
+        kept.erase(0, verdict.pass);
     }
-    return verdict.value_or(true);
+    return passed + kept;
+}
+
+/// The verdict must not depend on how the stream is cut.
+std::optional<std::string> filtered(const std::string& stream) {
+    const auto whole = filtered(stream, stream.size());
+    for (std::size_t piece = 1; piece < stream.size(); ++piece) {
+        EXPECT_EQ(whole, filtered(stream, piece)) << "in pieces of " << piece;
+    }
+    return whole;
+}
+
+bool passes(const std::string& stream) {
+    const auto out = filtered(stream);
+    EXPECT_EQ(out.value_or(stream), stream);
+    return out.has_value();
+}
+
+std::string uint_field(std::uint32_t value) {
+    std::string out = "\x70";
+    for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
+    return out;
+}
+
+std::string flow(std::uint32_t window, std::uint32_t credit) {
+    return frame(described_list(
+        0x13, "\x43"s + uint_field(window) + "\x43\x52\x64\x43\x43"s + uint_field(credit), 7
+    ));
 }
 
 TEST(frame_guard_test, ordinary_traffic_passes) {
@@ -128,10 +156,39 @@ TEST(frame_guard_test, deep_nesting_is_stopped) {
 }
 
 TEST(frame_guard_test, oversized_and_senseless_frames_are_left_to_proton) {
-    frame_guard guard(65536);
-    EXPECT_TRUE(guard.check(base::as_bytes("\x7f\xff\xff\xff\x02\x00\x00\x00zzz"s)).empty());
-    frame_guard http(65536);
-    EXPECT_TRUE(http.check(base::as_bytes("GET / HTTP/1.1\r\n\r\n")).empty());
+    EXPECT_TRUE(filtered("\x7f\xff\xff\xff\x02\x00\x00\x00zzz"s, 11));
+    EXPECT_TRUE(filtered("GET / HTTP/1.1\r\n\r\n", 18));
+}
+
+// Proton counts windows and credit in an int.
+TEST(frame_guard_test, windows_and_credit_above_an_int_become_its_largest) {
+    constexpr std::uint32_t most = 0x7fffffff;
+    for (const auto value : {0u, 1u, 255u, 0x7ffffffeu, most}) {
+        EXPECT_TRUE(passes(protocol + flow(value, value)));
+    }
+    for (const auto value : {0x80000000u, 0xfffffffeu, 0xffffffffu}) {
+        EXPECT_EQ(filtered(protocol + flow(value, 5)), protocol + flow(most, 5));
+        EXPECT_EQ(filtered(protocol + flow(5, value)), protocol + flow(5, most));
+    }
+    EXPECT_TRUE(passes(protocol + frame(described_list(0x13, "\x40\x43\x43\x43", 4))));
+    EXPECT_TRUE(passes(protocol + frame(described_list(0x13, "", 0))));
+}
+
+TEST(frame_guard_test, remembers_the_lowest_handle_max) {
+    const auto begin = [](const std::string& handle_max, std::uint8_t count) {
+        return frame(described_list(0x11, "\x60\x00\x00\x43\x43\x43"s + handle_max, count));
+    };
+    const auto after = [&](const std::string& begins) {
+        frame_guard guard(65536);
+        auto stream = protocol + begins;
+        guard.check(std::as_writable_bytes(std::span(stream)));
+        return guard.handle_max();
+    };
+    EXPECT_EQ(after(begin("", 4)), 0xffffffffu);
+    EXPECT_EQ(after(begin("\x43", 5)), 0u);
+    EXPECT_EQ(after(begin("\x52\x07", 5)), 7u);
+    EXPECT_EQ(after(begin(uint_field(0xfffffffeu), 5)), 0xfffffffeu);
+    EXPECT_EQ(after(begin("\x52\x07", 5) + begin("\x52\x03", 5) + begin("\x52\x09", 5)), 3u);
 }
 
 }  // namespace

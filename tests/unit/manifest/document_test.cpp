@@ -120,7 +120,7 @@ TEST(document, manifest_full_of_problems_is_answered) {
             "to: {upstream: up, address: t, properties: {" +
             properties + "}}}, ";
     }
-    pgw::test::manifest m;
+    pgw::test::manifest_text m;
     m.routes = "{publish: [" + routes + "]}";
     const auto problems = problems_of(m.text());
     EXPECT_GT(std::count(problems.begin(), problems.end(), '\n'), 15'000);

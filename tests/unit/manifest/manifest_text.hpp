@@ -8,7 +8,7 @@
 
 namespace pgw::test {
 
-struct manifest {
+struct manifest_text {
     std::string head =
         "apiVersion: protocolgateway.dev/v1alpha1\nkind: ProtocolGateway\nmetadata: {name: test}\n";
     std::string listeners = "[{name: mqtt, type: MQTT, address: 127.0.0.1, port: 1883}]";

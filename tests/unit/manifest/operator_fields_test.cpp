@@ -9,14 +9,14 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace pgw::manifest;
-using pgw::test::manifest;
+using pgw::test::manifest_text;
 using pgw::test::problems_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
 
 std::string text_with(const std::string& more) {
-    manifest m;
+    manifest_text m;
     m.more = more;
     return m.text();
 }

@@ -89,7 +89,7 @@ TEST(project, takes_anything_for_a_manifest) {
 }
 
 TEST(project, secrets_are_listed_by_name_with_all_their_keys) {
-    pgw::test::manifest m;
+    pgw::test::manifest_text m;
     m.listeners =
         "[{name: a, type: MQTT, port: 1, tls: {secretRef: {name: shared}}}, {name: b, type: MQTT, "
         "port: 2, tls: {secretRef: {name: b}, clientAuth: {mode: Required, caSecretRef: {name: "

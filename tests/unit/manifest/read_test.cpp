@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace pgw::manifest;
-using pgw::test::manifest;
+using pgw::test::manifest_text;
 using pgw::test::problems_of;
 using testing::HasSubstr;
 
@@ -25,7 +25,7 @@ std::string file_text(const std::filesystem::path& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-gateway read(const manifest& m) {
+gateway read(const manifest_text& m) {
     auto result = read_manifest(m.text());
     EXPECT_TRUE(std::holds_alternative<gateway>(result)) << problems_of(m.text());
     return std::holds_alternative<gateway>(result) ? std::get<gateway>(std::move(result))
@@ -75,7 +75,7 @@ TEST(read_manifest, every_example_is_valid) {
 }
 
 TEST(read_manifest, all_kinds_of_values_arrive) {
-    manifest m;
+    manifest_text m;
     m.listeners =
         "[{name: mqtts, type: MQTT, port: 8883, tls: {secretRef: {name: plant-tls}, clientAuth: "
         "{mode: Required, caSecretRef: {name: ca, key: ca.crt}}}}]";
@@ -123,11 +123,11 @@ TEST(read_manifest, all_kinds_of_values_arrive) {
 }
 
 TEST(read_manifest, json_is_yaml) {
-    EXPECT_EQ(problems_of(print_manifest_json(read(manifest{}))), "");
+    EXPECT_EQ(problems_of(print_manifest_json(read(manifest_text{}))), "");
 }
 
 TEST(read_manifest, embedded_without_settings_has_the_defaults) {
-    manifest m;
+    manifest_text m;
     m.upstreams = "[{name: up, type: Embedded}]";
     const auto g = read(m);
     ASSERT_TRUE(g.upstreams.at(0).embedded.has_value());
@@ -135,7 +135,7 @@ TEST(read_manifest, embedded_without_settings_has_the_defaults) {
 }
 
 TEST(read_manifest, what_belongs_to_the_operator_or_to_kubernetes_is_accepted) {
-    manifest m;
+    manifest_text m;
     m.head =
         "apiVersion: protocolgateway.dev/v1alpha1\nkind: ProtocolGateway\nmetadata: {name: test, "
         "namespace: n, labels: {a: b}, annotations: {c: d}}\nstatus: {anything: 1}\n";
@@ -146,7 +146,7 @@ TEST(read_manifest, what_belongs_to_the_operator_or_to_kubernetes_is_accepted) {
 }
 
 TEST(read_manifest, all_problems_are_reported_at_once_in_the_order_of_the_text) {
-    manifest m;
+    manifest_text m;
     m.listeners = "[{name: mqtt, type: MQQT, port: 70000}]";
     m.authentication = "[]";
     m.more = "  treads: 2\n";
@@ -161,7 +161,7 @@ TEST(read_manifest, all_problems_are_reported_at_once_in_the_order_of_the_text) 
 }
 
 TEST(read_manifest, mistyped_union_type_is_one_problem) {
-    manifest m;
+    manifest_text m;
     m.upstreams = "[{name: up, type: Embeded, embedded: {port: 5672}}]";
     EXPECT_EQ(
         problems_of(m.text()),
@@ -173,15 +173,15 @@ TEST(read_manifest, mistyped_union_type_is_one_problem) {
 // A function instead of a manifest: compilers take minutes over a table of so many strings.
 struct fault {
     const char* name;
-    manifest (*input)();
+    manifest_text (*input)();
     const char* expected;
 };
 void PrintTo(const fault& f, std::ostream* out) {
     *out << f.name;
 }
 
-manifest with(std::string manifest::* part, std::string text) {
-    manifest m;
+manifest_text with(std::string manifest_text::* part, std::string text) {
+    manifest_text m;
     m.*part = std::move(text);
     return m;
 }
@@ -210,14 +210,14 @@ constexpr fault shape_faults[] = {
     {"api_version",
      [] {
          return with(
-             &manifest::head, "apiVersion: v1\nkind: ProtocolGateway\nmetadata: {name: a}\n"
+             &manifest_text::head, "apiVersion: v1\nkind: ProtocolGateway\nmetadata: {name: a}\n"
          );
      },
      "apiVersion: must be protocolgateway.dev/v1alpha1 (line 1, column 13)"},
     {"kind",
      [] {
          return with(
-             &manifest::head,
+             &manifest_text::head,
              "apiVersion: protocolgateway.dev/v1alpha1\nkind: Gateway\nmetadata: {name: a}\n"
          );
      },
@@ -225,7 +225,7 @@ constexpr fault shape_faults[] = {
     {"no_name",
      [] {
          return with(
-             &manifest::head,
+             &manifest_text::head,
              "apiVersion: protocolgateway.dev/v1alpha1\nkind: ProtocolGateway\nmetadata: {}\n"
          );
      },
@@ -233,7 +233,7 @@ constexpr fault shape_faults[] = {
     {"name_too_long",
      [] {
          return with(
-             &manifest::head,
+             &manifest_text::head,
              "apiVersion: protocolgateway.dev/v1alpha1\nkind: ProtocolGateway\nmetadata: "
              "{name: " +
                  std::string(41, 'a') + "}\n"
@@ -241,67 +241,71 @@ constexpr fault shape_faults[] = {
      },
      "metadata.name: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' is not a DNS label"},
     {"unknown_field",
-     [] { return with(&manifest::more, "  limits: {maxPacketsize: 1Ki}\n"); },
+     [] { return with(&manifest_text::more, "  limits: {maxPacketsize: 1Ki}\n"); },
      "spec.limits.maxPacketsize: is not a known field; did you mean 'maxPacketSize'? (line 9"},
     {"unknown_field_without_a_near_name",
-     [] { return with(&manifest::more, "  limits: {zzz: 1Ki}\n"); },
+     [] { return with(&manifest_text::more, "  limits: {zzz: 1Ki}\n"); },
      "spec.limits.zzz: is not a known field (line"},
     {"object_expected",
-     [] { return with(&manifest::more, "  limits: 3\n"); },
+     [] { return with(&manifest_text::more, "  limits: 3\n"); },
      "spec.limits: must be an object, not a scalar"},
     {"null_is_not_an_object",
-     [] { return with(&manifest::more, "  limits:\n"); },
+     [] { return with(&manifest_text::more, "  limits:\n"); },
      "spec.limits: has no value; write one or leave the field out"},
     {"list_expected",
-     [] { return with(&manifest::authentication, "{name: a, type: Anonymous}"); },
+     [] { return with(&manifest_text::authentication, "{name: a, type: Anonymous}"); },
      "spec.authentication: must be a list, not an object"},
     {"number_as_text",
-     [] { return with(&manifest::more, "  threads: \"2\"\n"); },
+     [] { return with(&manifest_text::more, "  threads: \"2\"\n"); },
      "spec.threads: must be a whole number without quotes"},
     {"fraction",
-     [] { return with(&manifest::more, "  threads: 1.5\n"); },
+     [] { return with(&manifest_text::more, "  threads: 1.5\n"); },
      "spec.threads: must be a whole number"},
     {"huge_number",
-     [] { return with(&manifest::more, "  threads: 99999999999999999999\n"); },
+     [] { return with(&manifest_text::more, "  threads: 99999999999999999999\n"); },
      "spec.threads: '99999999999999999999' is not in 0..1024"},
     {"text_that_is_a_number",
-     [] { return with(&manifest::routes, route_with("a", "address: 7")); },
+     [] { return with(&manifest_text::routes, route_with("a", "address: 7")); },
      "spec.routes.publish[0].to.address: '7' is not text; write it in quotes"},
     {"text_that_is_a_truth_value_to_kubernetes",
-     [] { return with(&manifest::routes, route_with("a", "address: on")); },
+     [] { return with(&manifest_text::routes, route_with("a", "address: on")); },
      "to.address: 'on' is not text"},
     {"size_without_meaning",
-     [] { return with(&manifest::more, "  limits: {maxPacketSize: 64KB}\n"); },
+     [] { return with(&manifest_text::more, "  limits: {maxPacketSize: 64KB}\n"); },
      "spec.limits.maxPacketSize: must be a size such as"},
     {"packet_size_beyond_mqtt",
      [] {
-         return with(&manifest::more, "  limits: {maxPacketSize: 256Mi, maxInflightBytes: 1Gi}\n");
+         return with(
+             &manifest_text::more, "  limits: {maxPacketSize: 256Mi, maxInflightBytes: 1Gi}\n"
+         );
      },
      "spec.limits.maxPacketSize: 256Mi is not in 256..268435455"},
     {"duration_without_unit",
-     [] { return with(&manifest::more, "  drain: {timeout: 30}\n"); },
+     [] { return with(&manifest_text::more, "  drain: {timeout: 30}\n"); },
      "spec.drain.timeout: must be a duration with its unit"},
     {"zero_limit",
-     [] { return with(&manifest::more, "  limits: {receiveMaximum: 0}\n"); },
+     [] { return with(&manifest_text::more, "  limits: {receiveMaximum: 0}\n"); },
      "spec.limits.receiveMaximum: 0 is not in 1..65535"},
     {"fraction_of_a_second",
-     [] { return with(&manifest::more, "  limits: {maxKeepAlive: 1500ms}\n"); },
+     [] { return with(&manifest_text::more, "  limits: {maxKeepAlive: 1500ms}\n"); },
      "spec.limits.maxKeepAlive: must be a whole number of seconds"},
     {"duplicate_key",
-     [] { return with(&manifest::more, "  threads: 1\n  threads: 2\n"); },
+     [] { return with(&manifest_text::more, "  threads: 1\n  threads: 2\n"); },
      "spec.threads: is given twice (line 10, column 3)"},
     {"alias",
-     [] { return with(&manifest::more, "  logging: &a {level: Info}\n"); },
+     [] { return with(&manifest_text::more, "  logging: &a {level: Info}\n"); },
      "anchors are not allowed (line 9"},
-    {"tag", [] { return with(&manifest::more, "  threads: !!int 3\n"); }, "tags are not allowed"},
+    {"tag",
+     [] { return with(&manifest_text::more, "  threads: !!int 3\n"); },
+     "tags are not allowed"},
     {"two_documents",
-     [] { return with(&manifest::more, "---\na: b\n"); },
+     [] { return with(&manifest_text::more, "---\na: b\n"); },
      "manifest: there is more than one document"},
-    {"syntax", [] { return with(&manifest::more, "  drain: [}\n"); }, "is not valid YAML: "},
+    {"syntax", [] { return with(&manifest_text::more, "  drain: [}\n"); }, "is not valid YAML: "},
     {"member_of_another_union_type",
      [] {
          return with(
-             &manifest::upstreams,
+             &manifest_text::upstreams,
              upstream_with("endpoints: [\"amqp://127.0.0.1\"], embedded: {port: 1}")
          );
      },
@@ -309,7 +313,7 @@ constexpr fault shape_faults[] = {
     {"dead_letter_of_discard",
      [] {
          return with(
-             &manifest::routes,
+             &manifest_text::routes,
              route_with("a", "address: t", ", onRefused: {type: Discard, deadLetter: {address: d}}")
          );
      },
@@ -317,12 +321,13 @@ constexpr fault shape_faults[] = {
     {"dead_letter_without_address",
      [] {
          return with(
-             &manifest::routes, route_with("a", "address: t", ", onRefused: {type: DeadLetter}")
+             &manifest_text::routes,
+             route_with("a", "address: t", ", onRefused: {type: DeadLetter}")
          );
      },
      "onRefused.deadLetter: is required"},
     {"unmatched_as_word",
-     [] { return with(&manifest::routes, "{unmatched: Refuse}"); },
+     [] { return with(&manifest_text::routes, "{unmatched: Refuse}"); },
      "spec.routes.unmatched: must be an object, not a scalar"},
 };
 
@@ -337,18 +342,18 @@ constexpr fault rules_faults[] = {
     {"duplicate_listener_name",
      [] {
          return with(
-             &manifest::listeners,
+             &manifest_text::listeners,
              "[{name: a, type: MQTT, port: 1}, {name: a, type: MQTT, port: 2}]"
          );
      },
      "spec.listeners[1].name: 'a' is the name of an earlier one"},
     {"listener_name_is_no_label",
-     [] { return with(&manifest::listeners, "[{name: A_b, type: MQTT, port: 1}]"); },
+     [] { return with(&manifest_text::listeners, "[{name: A_b, type: MQTT, port: 1}]"); },
      "spec.listeners[0].name: 'A_b' is not a DNS label"},
     {"same_port_twice",
      [] {
          return with(
-             &manifest::listeners,
+             &manifest_text::listeners,
              "[{name: a, type: MQTT, address: 127.0.0.1, port: 1883}, {name: b, type: MQTT, "
              "port: "
              "1883}]"
@@ -356,22 +361,26 @@ constexpr fault rules_faults[] = {
      },
      "spec.listeners[1].port: 1883 on 0.0.0.0 is taken by spec.listeners[0]"},
     {"admin_port_taken",
-     [] { return with(&manifest::more, "  admin: {port: 1883}\n"); },
+     [] { return with(&manifest_text::more, "  admin: {port: 1883}\n"); },
      "spec.admin.port: 1883 on 127.0.0.1 is taken by spec.listeners[0]"},
     {"broker_port_taken",
      [] {
-         return with(&manifest::upstreams, "[{name: up, type: Embedded, embedded: {port: 9090}}]");
+         return with(
+             &manifest_text::upstreams, "[{name: up, type: Embedded, embedded: {port: 9090}}]"
+         );
      },
      "spec.upstreams[0].embedded.port: 9090 on 127.0.0.1 is taken by spec.admin"},
     {"address_is_a_name",
      [] {
-         return with(&manifest::listeners, "[{name: a, type: MQTT, address: localhost, port: 1}]");
+         return with(
+             &manifest_text::listeners, "[{name: a, type: MQTT, address: localhost, port: 1}]"
+         );
      },
      "spec.listeners[0].address: 'localhost' is not an IP address"},
     {"client_ca_missing",
      [] {
          return with(
-             &manifest::listeners,
+             &manifest_text::listeners,
              "[{name: a, type: MQTT, port: 1, tls: {secretRef: {name: s}, clientAuth: {mode: "
              "Required}}}]"
          );
@@ -380,7 +389,7 @@ constexpr fault rules_faults[] = {
     {"client_ca_without_effect",
      [] {
          return with(
-             &manifest::listeners,
+             &manifest_text::listeners,
              "[{name: a, type: MQTT, port: 1, tls: {secretRef: {name: s}, clientAuth: "
              "{caSecretRef: {name: s, key: k}}}}]"
          );
@@ -389,7 +398,7 @@ constexpr fault rules_faults[] = {
     {"secret_name_that_leaves_its_directory",
      [] {
          return with(
-             &manifest::listeners,
+             &manifest_text::listeners,
              "[{name: a, type: MQTT, port: 1, tls: {secretRef: {name: ../etc}}}]"
          );
      },
@@ -397,40 +406,40 @@ constexpr fault rules_faults[] = {
     {"secret_key_that_leaves_its_directory",
      [] {
          return with(
-             &manifest::listeners,
+             &manifest_text::listeners,
              "[{name: a, type: MQTT, port: 1, tls: {secretRef: {name: s}, clientAuth: {mode: "
              "Optional, caSecretRef: {name: s, key: ..}}}}]"
          );
      },
      "caSecretRef.key: '..' is not a key of a Secret"},
     {"no_endpoint",
-     [] { return with(&manifest::upstreams, "[{name: up, type: Generic}]"); },
+     [] { return with(&manifest_text::upstreams, "[{name: up, type: Generic}]"); },
      "spec.upstreams[0].endpoints: is required: type Generic needs at least one"},
     {"embedded_with_endpoints",
      [] {
          return with(
-             &manifest::upstreams, "[{name: up, type: Embedded, endpoints: [\"amqp://a\"]}]"
+             &manifest_text::upstreams, "[{name: up, type: Embedded, endpoints: [\"amqp://a\"]}]"
          );
      },
      "spec.upstreams[0].endpoints: does not belong to type Embedded"},
     {"embedded_with_sasl",
      [] {
          return with(
-             &manifest::upstreams,
+             &manifest_text::upstreams,
              "[{name: up, type: Embedded, sasl: {mechanism: Plain, secretRef: {name: s}}}]"
          );
      },
      "spec.upstreams[0].sasl: does not belong to type Embedded"},
     {"endpoint_scheme",
-     [] { return with(&manifest::upstreams, upstream_with("endpoints: [\"http://a\"]")); },
+     [] { return with(&manifest_text::upstreams, upstream_with("endpoints: [\"http://a\"]")); },
      "spec.upstreams[0].endpoints[0]: is not amqp://host:port"},
     {"endpoint_port",
-     [] { return with(&manifest::upstreams, upstream_with("endpoints: [\"amqp://a:0\"]")); },
+     [] { return with(&manifest_text::upstreams, upstream_with("endpoints: [\"amqp://a:0\"]")); },
      "endpoints[0]: has a port that is not in 1..65535"},
     {"plain_without_secret",
      [] {
          return with(
-             &manifest::upstreams,
+             &manifest_text::upstreams,
              upstream_with("endpoints: [\"amqps://a\"], sasl: {mechanism: Plain}")
          );
      },
@@ -438,7 +447,7 @@ constexpr fault rules_faults[] = {
     {"plain_to_another_host_without_tls",
      [] {
          return with(
-             &manifest::upstreams,
+             &manifest_text::upstreams,
              upstream_with("endpoints: [\"amqp://10.0.0.1\"], sasl: {mechanism: Plain, "
                            "secretRef: {name: s}}")
          );
@@ -447,7 +456,7 @@ constexpr fault rules_faults[] = {
     {"external_without_certificate",
      [] {
          return with(
-             &manifest::upstreams,
+             &manifest_text::upstreams,
              upstream_with("endpoints: [\"amqps://a\"], sasl: {mechanism: External}")
          );
      },
@@ -455,7 +464,7 @@ constexpr fault rules_faults[] = {
     {"external_without_tls",
      [] {
          return with(
-             &manifest::upstreams,
+             &manifest_text::upstreams,
              upstream_with(
                  "endpoints: [\"amqps://a\", \"amqp://b\"], sasl: {mechanism: External}, tls: "
                  "{secretRef: {name: s}}"
@@ -466,7 +475,7 @@ constexpr fault rules_faults[] = {
     {"secret_of_anonymous",
      [] {
          return with(
-             &manifest::upstreams,
+             &manifest_text::upstreams,
              upstream_with("endpoints: [\"amqps://a\"], sasl: {secretRef: {name: s}}")
          );
      },
@@ -474,7 +483,7 @@ constexpr fault rules_faults[] = {
     {"tls_without_effect",
      [] {
          return with(
-             &manifest::upstreams,
+             &manifest_text::upstreams,
              upstream_with("endpoints: [\"amqp://127.0.0.1\"], tls: {serverName: a}")
          );
      },
@@ -482,7 +491,7 @@ constexpr fault rules_faults[] = {
     {"reconnect_order",
      [] {
          return with(
-             &manifest::upstreams,
+             &manifest_text::upstreams,
              upstream_with("endpoints: [\"amqps://a\"], limits: {reconnectInitial: 10s, "
                            "reconnectMaximum: 1s}")
          );
@@ -491,47 +500,51 @@ constexpr fault rules_faults[] = {
     {"unsettled_bytes_below_packet_size",
      [] {
          return with(
-             &manifest::upstreams,
+             &manifest_text::upstreams,
              upstream_with("endpoints: [\"amqps://a\"], limits: {maxUnsettledBytes: 64Ki}")
          );
      },
      "limits.maxUnsettledBytes: is less than spec.limits.maxPacketSize"},
     {"inflight_bytes_below_packet_size",
-     [] { return with(&manifest::more, "  limits: {maxInflightBytes: 64Ki}\n"); },
+     [] { return with(&manifest_text::more, "  limits: {maxInflightBytes: 64Ki}\n"); },
      "spec.limits.maxInflightBytes: is less than maxPacketSize"},
     {"unknown_upstream",
      [] {
          return with(
-             &manifest::routes,
+             &manifest_text::routes,
              "{publish: [{name: r, match: {topic: a}, to: {upstream: upp, address: t}}]}"
          );
      },
      "spec.routes.publish[0].to.upstream: there is no upstream 'upp'; did you mean 'up'?"},
     {"topic_template",
-     [] { return with(&manifest::routes, route_with("a/#", "address: t")); },
+     [] { return with(&manifest_text::routes, route_with("a/#", "address: t")); },
      "match.topic: wildcards have no meaning in a template; use {name} and {*rest} (at "
      "character 3)"},
     {"value_template",
-     [] { return with(&manifest::routes, route_with("a", "address: \"t{\"")); },
+     [] { return with(&manifest_text::routes, route_with("a", "address: \"t{\"")); },
      "to.address: '{' is not closed"},
     {"empty_address",
-     [] { return with(&manifest::routes, route_with("a", "address: \"\"")); },
+     [] { return with(&manifest_text::routes, route_with("a", "address: \"\"")); },
      "to.address: must not be empty"},
     {"unbound_variable",
      [] {
-         return with(&manifest::routes, route_with("a/{kind}", "address: t, subject: \"{kid}\""));
+         return with(
+             &manifest_text::routes, route_with("a/{kind}", "address: t, subject: \"{kid}\"")
+         );
      },
      "to.subject: variable 'kid' is neither bound by match.topic nor built in; did you mean "
      "'kind'?"},
     {"unbound_variable_in_property",
      [] {
-         return with(&manifest::routes, route_with("a", "address: t, properties: {p: \"{x}\"}"));
+         return with(
+             &manifest_text::routes, route_with("a", "address: t, properties: {p: \"{x}\"}")
+         );
      },
      "spec.routes.publish[0].to.properties.p: variable 'x' is neither"},
     {"unbound_variable_in_dead_letter",
      [] {
          return with(
-             &manifest::routes,
+             &manifest_text::routes,
              route_with(
                  "a",
                  "address: t",
@@ -541,19 +554,23 @@ constexpr fault rules_faults[] = {
      },
      "onRefused.deadLetter.address: variable 'x' is neither"},
     {"bound_built_in",
-     [] { return with(&manifest::routes, route_with("a/{clientId}", "address: t")); },
+     [] { return with(&manifest_text::routes, route_with("a/{clientId}", "address: t")); },
      "match.topic: 'clientId' is a built-in variable"},
     {"address_that_may_be_empty",
-     [] { return with(&manifest::routes, route_with("a/{x=}", "address: \"{x}\"")); },
+     [] { return with(&manifest_text::routes, route_with("a/{x=}", "address: \"{x}\"")); },
      "to.address: variable 'x' may be empty"},
     {"reserved_property",
      [] {
-         return with(&manifest::routes, route_with("a", "address: t, properties: {mqtt-topic: a}"));
+         return with(
+             &manifest_text::routes, route_with("a", "address: t, properties: {mqtt-topic: a}")
+         );
      },
      "to.properties.mqtt-topic: names that begin with 'mqtt-' are reserved"},
     {"reserved_annotation",
      [] {
-         return with(&manifest::routes, route_with("a", "address: t, properties: {x-opt-a: a}"));
+         return with(
+             &manifest_text::routes, route_with("a", "address: t, properties: {x-opt-a: a}")
+         );
      },
      "names that begin with 'x-opt-' are reserved"},
 };
@@ -566,7 +583,7 @@ INSTANTIATE_TEST_SUITE_P(
 );
 
 TEST(read_manifest, rabbitmq_takes_constant_addresses_only) {
-    manifest m;
+    manifest_text m;
     m.upstreams = rabbit;
     m.routes = route_with("a/{x}", "address: \"q{x}\"");
     EXPECT_THAT(problems_of(m.text()), HasSubstr("to.address: must not hold variables: RabbitMQ"));
@@ -576,7 +593,7 @@ TEST(read_manifest, rabbitmq_takes_constant_addresses_only) {
 
 TEST(read_manifest, plain_without_tls_is_allowed_on_this_machine) {
     for (const std::string host : {"127.0.0.1", "127.8.9.1", "localhost", "[::1]"}) {
-        manifest m;
+        manifest_text m;
         m.upstreams = upstream_with(
             "endpoints: [\"amqp://" + host +
             ":5672\"], sasl: {mechanism: Plain, secretRef: {name: s}}"
@@ -586,7 +603,7 @@ TEST(read_manifest, plain_without_tls_is_allowed_on_this_machine) {
 }
 
 TEST(read_manifest, passwords_in_endpoints_do_not_reach_the_problem_text) {
-    manifest m;
+    manifest_text m;
     m.upstreams = upstream_with("endpoints: [\"amqp://user:hunter2@host\"]");
     const auto problems = problems_of(m.text());
     EXPECT_THAT(problems, HasSubstr("endpoints[0]: holds credentials"));
@@ -594,7 +611,7 @@ TEST(read_manifest, passwords_in_endpoints_do_not_reach_the_problem_text) {
 }
 
 TEST(read_manifest, any_free_port_may_be_asked_for_twice) {
-    manifest m;
+    manifest_text m;
     m.listeners = "[{name: a, type: MQTT, port: 0}, {name: b, type: MQTT, port: 0}]";
     m.more = "  admin: {port: 0}\n";
     EXPECT_EQ(problems_of(m.text()), "");
@@ -619,7 +636,7 @@ TEST(print_manifest, is_a_fixed_point_and_holds_all_defaults) {
 }
 
 TEST(print_manifest, awkward_text_survives) {
-    manifest m;
+    manifest_text m;
     m.routes = route_with(
         "a",
         "address: \"true\", subject: \"- x: #\\\"\\\\ \\u00e9\", properties: {\"1\": \"\", \"a "

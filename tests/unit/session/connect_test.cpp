@@ -19,7 +19,7 @@ struct connecting : testing::Test {
         client.feed(bytes);
         EXPECT_EQ(client.session().phase(), session_phase::closing);
         cause = client.session().cause();
-        return client.session().output();
+        return client.output;
     }
     close_cause cause{};
 };
@@ -200,7 +200,7 @@ TEST_F(connecting, connack_larger_than_the_client_accepts_is_not_sent_MQTT_3_1_2
     packet.properties.maximum_packet_size = 10;
     client.feed(packet);
     EXPECT_EQ(client.session().phase(), session_phase::closing);
-    EXPECT_TRUE(client.session().output().empty());
+    EXPECT_TRUE(client.output.empty());
 }
 
 TEST_F(connecting, older_connection_of_the_client_is_taken_over_MQTT_3_1_4_3_MQTT311_3_1_4_2) {
@@ -212,7 +212,7 @@ TEST_F(connecting, older_connection_of_the_client_is_taken_over_MQTT_3_1_4_3_MQT
         older.expect_closed(close_cause::taken_over, reason_code::session_taken_over);
         EXPECT_GT(older.changes, 0);
         EXPECT_EQ(context.clients.find("same"), &newer.session());
-        older.session().on_transport_closed(context.now);
+        older.session().on_end({}, context.now);
         older.destroy();
         EXPECT_EQ(context.clients.find("same"), &newer.session());
         EXPECT_EQ(newer.session().phase(), session_phase::connected);
@@ -236,7 +236,7 @@ TEST_F(connecting, will_is_published_when_the_connection_is_lost_MQTT_3_1_2_8_MQ
         context.publisher.publications.clear();
         peer client(context, version);
         client.connect(with_will(mqtt::qos::at_least_once));
-        client.session().on_transport_closed(context.now);
+        client.session().on_end({}, context.now);
         ASSERT_EQ(context.publisher.publications.size(), 1u);
         const auto& will = context.publisher.publications[0];
         EXPECT_EQ(will.topic, "wills/w");
@@ -264,7 +264,7 @@ TEST_F(connecting, will_keeps_its_properties_MQTT_3_1_3_10) {
     };
     peer client(context);
     client.connect(packet);
-    client.session().on_transport_closed(context.now);
+    client.session().on_end({}, context.now);
     ASSERT_EQ(context.publisher.publications.size(), 1u);  // [MQTT-3.1.3-9]: the session ended.
     const auto& will = context.publisher.publications[0];
     EXPECT_EQ(will.format, bridge::payload_format::utf8);
@@ -321,20 +321,11 @@ TEST_F(connecting, will_is_not_mixed_up_with_that_of_the_connection_taken_over) 
     packet.will->properties.user_properties = newer_list;
     peer newer(context);
     newer.connect(packet);
-    newer.session().on_transport_closed(context.now);
+    newer.session().on_end({}, context.now);
     ASSERT_EQ(context.publisher.publications.size(), 2u);
     EXPECT_EQ(context.publisher.publications[0].properties[0].first, "old");
     EXPECT_EQ(context.publisher.publications[1].properties[0].first, "new");
     EXPECT_EQ(context.publisher.publications[1].properties[1].second, "2");
-}
-
-TEST_F(connecting, will_without_room_is_lost_and_counted) {
-    context.publisher.usual = bridge::submit_status::blocked;
-    peer client(context);
-    client.connect(with_will(mqtt::qos::at_most_once));
-    client.session().on_transport_closed(context.now);
-    EXPECT_EQ(context.metrics.wills_lost.value(), 1u);
-    EXPECT_EQ(context.publisher.open_streams(), 0u);
 }
 
 TEST_F(connecting, will_of_qos_2_is_refused_in_mqtt_5_and_sent_as_qos_1_before_MQTT_3_2_2_12) {
@@ -343,7 +334,7 @@ TEST_F(connecting, will_of_qos_2_is_refused_in_mqtt_5_and_sent_as_qos_1_before_M
     EXPECT_EQ(client.answer<mqtt::connack>().reason, reason_code::qos_not_supported);
     peer old(context, v311);
     old.connect(with_will(mqtt::qos::exactly_once));
-    old.session().on_transport_closed(context.now);
+    old.session().on_end({}, context.now);
     ASSERT_EQ(context.publisher.publications.size(), 1u);
     EXPECT_EQ(context.publisher.publications[0].assurance, bridge::assurance::at_least_once);
 }
@@ -358,7 +349,20 @@ TEST_F(connecting, will_topic_with_too_many_levels_is_refused) {
     packet.version = v311;
     old.feed(packet);
     EXPECT_EQ(old.session().phase(), session_phase::closing);
-    EXPECT_TRUE(old.session().output().empty());
+    EXPECT_TRUE(old.output.empty());
+}
+
+TEST_F(connecting, connect_is_bounded_before_it_is_decoded) {
+    context.limits.max_packet_size = 1 << 20;
+    // 65,537 bytes in all are announced, by a sender that has proved nothing.
+    const auto head = hex("10 fe ff 03");
+    EXPECT_EQ(peek(head, context.limits).verdict, first_packet::kind::refused);
+    peer client(context);
+    client.feed(head);
+    EXPECT_EQ(client.session().cause(), close_cause::packet_too_large);
+    const auto largest = hex("10 fc ff 03");
+    EXPECT_EQ(peek(largest, context.limits).verdict, first_packet::kind::incomplete);
+    EXPECT_EQ(peek(largest, context.limits).missing, max_connect_size - 4);
 }
 
 TEST_F(connecting, peek_decides_as_soon_as_it_can) {

@@ -37,11 +37,16 @@ public:
     public:
         fake_stream(bridge::publication_sink& s, bridge::client_info c, bool r)
             : sink(&s), client(std::move(c)), can_refuse(r) {}
+        void hand_over(bridge::publication_sink& to) override {
+            sink = &to;
+            handed_over = true;
+        }
         void close() noexcept override { sink = nullptr; }
 
         bridge::publication_sink* sink;  ///< Null once closed.
         bridge::client_info client;
         bool can_refuse;
+        bool handed_over = false;
     };
 
     bridge::stream_handle open(

@@ -8,8 +8,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pgw::session {
@@ -20,17 +22,37 @@ inline constexpr auto v31 = protocol_version::v3_1;
 inline constexpr auto v311 = protocol_version::v3_1_1;
 inline constexpr auto v5 = protocol_version::v5;
 
+/// Keeps what the log was told.
+class recording_notices final : public notices {
+public:
+    void on_system_topic(std::string_view client, std::string_view topic) override {
+        system.push_back(std::string(client) + " " + std::string(topic));
+    }
+    void on_refused(std::string_view client, std::string_view why) override {
+        refused.push_back(std::string(client) + " " + std::string(why));
+    }
+    std::vector<std::string> system;
+    std::vector<std::string> refused;
+};
+
 /// What the sessions of a thread share.
 struct thread_context {
     manifest::limits limits;
+    base::byte_budget budget{std::size_t{1} << 30};
     fake_publisher publisher;
     directory clients;
     session_metrics metrics;
+    recording_notices log;
+    int wakes = 0;
+    will_queue wills{publisher, limits, metrics, base::seconds(60), [this] { ++wakes; }};
     services shared{
         .limits = limits,
         .publisher = publisher,
         .clients = clients,
+        .wills = wills,
+        .budget = budget,
         .metrics = metrics,
+        .log = log,
         .assign_client_id = [this] { return "assigned-" + std::to_string(++assigned); },
         .anonymous_allowed = true,
     };
@@ -44,11 +66,20 @@ public:
     explicit peer(thread_context& context, protocol_version version = protocol_version::v5)
         : context_(context),
           version_(version),
-          session_(std::make_unique<client_session>(context.shared, *this, "mqtt", context.now)) {}
+          session_(
+              std::make_unique<client_session>(context.shared, *this, output, "mqtt", context.now)
+          ) {}
 
     client_session& session() { return *session_; }
     void destroy() { session_.reset(); }
     void on_session_changed() override { ++changes; }
+    bool make_room(std::size_t bytes) override {
+        ++rooms_asked;
+        return room && room(bytes);
+    }
+    turn look() { return session_->look(context_.now); }
+    bool paused() { return look().next == next_step::hold; }
+    base::time_point deadline() { return look().deadline; }
 
     std::vector<std::byte> encoded(const mqtt::packet& packet) const {
         std::vector<std::byte> bytes;
@@ -62,17 +93,16 @@ public:
         refeed();
     }
     void refeed() {
-        const auto used = session_->on_bytes(rest, context_.now);
-        ASSERT_LE(used, rest.size());
-        rest.erase(rest.begin(), rest.begin() + std::ptrdiff_t(used));
+        last = session_->on_bytes(rest, context_.now);
+        ASSERT_LE(last.used, rest.size());
+        rest.erase(rest.begin(), rest.begin() + std::ptrdiff_t(last.used));
     }
     void feed(const mqtt::packet& packet) { feed(encoded(packet)); }
 
     /// Takes the output away, decoded; the views in it live until the next call.
     std::vector<mqtt::packet> answers() {
-        taken_ = std::move(session_->output());
-        session_->output() = {};
-        session_->on_written(context_.now);
+        taken_ = std::exchange(output, {});
+        last = session_->on_written(context_.now);
         std::vector<mqtt::packet> list;
         buffers_.clear();
         for (base::bytes_view left(taken_); !left.empty();) {
@@ -135,12 +165,16 @@ public:
         if (version_ == protocol_version::v5) {
             EXPECT_EQ(answer<mqtt::disconnect>().reason, reason);
         } else {
-            EXPECT_TRUE(session_->output().empty());
+            EXPECT_TRUE(output.empty());
         }
     }
 
     int changes = 0;
+    int rooms_asked = 0;
+    std::function<bool(std::size_t)> room;  ///< What make_room() answers; unset: no.
+    turn last;                              ///< Of the last feed.
     std::vector<std::byte> rest;
+    std::vector<std::byte> output;
 
 private:
     thread_context& context_;

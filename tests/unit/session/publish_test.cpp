@@ -227,15 +227,15 @@ TEST_F(publishing, full_window_pauses_3_1_1_until_an_acknowledgement) {
     peer client(context, v311);
     client.connect();
     for (int id = 1; id <= 4; ++id) client.publish(std::uint16_t(id));
-    EXPECT_TRUE(client.session().paused());
+    EXPECT_TRUE(client.paused());
     EXPECT_EQ(publisher.calls, 2u);
     EXPECT_EQ(context.metrics.paused.value(), 1);
     publisher.complete(1);
-    EXPECT_TRUE(client.session().paused());
+    EXPECT_TRUE(client.paused());
     const int before = client.changes;
     publisher.complete(0);
     EXPECT_GT(client.changes, before);
-    EXPECT_FALSE(client.session().paused());
+    EXPECT_FALSE(client.paused());
     client.refeed();
     EXPECT_EQ(publisher.calls, 4u);
     EXPECT_TRUE(client.rest.empty());
@@ -249,11 +249,11 @@ TEST_F(publishing, unacknowledged_bytes_are_bounded) {
     client.connect();
     for (int id = 1; id <= 3; ++id) client.publish(std::uint16_t(id));
     EXPECT_EQ(publisher.calls, 2u);
-    EXPECT_TRUE(client.session().paused());
+    EXPECT_TRUE(client.paused());
     publisher.complete(0);
     client.refeed();
     EXPECT_EQ(publisher.calls, 3u);
-    EXPECT_FALSE(client.session().paused());
+    EXPECT_FALSE(client.paused());
 }
 
 TEST_F(publishing, one_publication_above_the_byte_bound_still_passes) {
@@ -262,7 +262,7 @@ TEST_F(publishing, one_publication_above_the_byte_bound_still_passes) {
     client.connect();
     client.publish(1);
     EXPECT_EQ(publisher.calls, 1u);
-    EXPECT_FALSE(client.session().paused());
+    EXPECT_FALSE(client.paused());
 }
 
 TEST_F(publishing, blocked_keeps_the_publish_and_resumes_on_capacity) {
@@ -273,19 +273,19 @@ TEST_F(publishing, blocked_keeps_the_publish_and_resumes_on_capacity) {
         publisher.usual = submit_status::blocked;
         client.publish(id);
         client.feed(mqtt::pingreq{});
-        EXPECT_TRUE(client.session().paused());
+        EXPECT_TRUE(client.paused());
         EXPECT_FALSE(client.rest.empty());
         EXPECT_TRUE(publisher.publications.empty());
         client.refeed();
-        EXPECT_TRUE(client.session().paused());
+        EXPECT_TRUE(client.paused());
         publisher.capacity();
-        EXPECT_FALSE(client.session().paused());
+        EXPECT_FALSE(client.paused());
         client.refeed();
-        EXPECT_TRUE(client.session().paused());
+        EXPECT_TRUE(client.paused());
         publisher.usual = submit_status::done;
         publisher.capacity();
         client.refeed();
-        EXPECT_FALSE(client.session().paused());
+        EXPECT_FALSE(client.paused());
         EXPECT_EQ(publisher.publications.size(), 1u);
         EXPECT_TRUE(client.rest.empty());
         EXPECT_EQ(client.answers().size(), id == 0 ? 1u : 2u);
@@ -466,9 +466,9 @@ TEST_F(publishing, results_after_the_end_are_ignored) {
     peer client(context);
     client.connect();
     client.publish(1);
-    client.session().on_transport_closed(context.now);
+    client.session().on_end({}, context.now);
     publisher.complete(0);
-    EXPECT_TRUE(client.session().output().empty());
+    EXPECT_TRUE(client.output.empty());
     publisher.capacity();
 }
 

@@ -1,4 +1,4 @@
-"""A certificate authority of one control plane, by openssl. Keys live as long as its folder."""
+"""A certificate authority for tests, by openssl: the one place of Python where certificates are made. Keys live as long as its folder."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ def openssl(*words):
 
 
 class Pki:
-    """folder/<name>.crt and folder/<name>.key. The CA and the key of ServiceAccounts' tokens exist from the start."""
+    """folder/<name>.crt and folder/<name>.key. The CA exists from the start."""
 
     KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
 
@@ -19,10 +19,6 @@ class Pki:
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
         openssl("req", "-x509", *self.KEY, "-subj", "/CN=test CA", "-keyout", self.key("ca"), "-out", self.crt("ca"))
-        self.service_account_key = self.key("service-accounts")
-        self.service_account_public_key = os.path.join(folder, "service-accounts.pub")
-        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", self.service_account_key)
-        openssl("pkey", "-in", self.service_account_key, "-pubout", "-out", self.service_account_public_key)
 
     def key(self, name):
         return os.path.join(self.folder, f"{name}.key")
@@ -40,3 +36,19 @@ class Pki:
             *("-keyout", self.key(name), "-out", self.crt(name)),
         )
         return self.crt(name), self.key(name)
+
+    def make_key_pair(self, name):
+        """A bare key, for tokens: its path, and that of its public half."""
+        public = os.path.join(self.folder, f"{name}.pub")
+        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", self.key(name))
+        openssl("pkey", "-in", self.key(name), "-pubout", "-out", public)
+        return self.key(name), public
+
+
+def make_certificates(folder, secret="tls", hosts=("DNS:localhost", "IP:127.0.0.1")):
+    """A CA and a server certificate, as secrets' folders: <folder>/<secret>/{tls.crt,tls.key}, <folder>/ca/{ca.crt,ca.key}."""
+    pki = Pki(os.path.join(folder, "ca"))
+    certificate, key = pki.issue("tls", "localhost", hosts=hosts)
+    os.makedirs(os.path.join(folder, secret))
+    os.rename(certificate, os.path.join(folder, secret, "tls.crt"))
+    os.rename(key, os.path.join(folder, secret, "tls.key"))
