@@ -131,10 +131,12 @@ awaitable<result<net::http_peer>> client::impl::prepare(net::http_request& reque
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): as above
 awaitable<result<net::http_response>> client::impl::send_once(const call& what) {
     for (bool again = true;; again = false) {
+        // Made anew each time: the headers are those of the credentials that are looked at again.
         net::http_request request;
         request.method = what.method;
         request.target = what.target;
         request.repeatable = what.repeatable;
+        // Before the credentials are read: what was read later than this is newer than the refused.
         const auto begun = base::clock::now();
         auto peer = co_await prepare(request);
         if (!peer) co_return peer.error();
@@ -184,6 +186,8 @@ awaitable<result<json::value>> client::impl::send(call what) {
         }
         auto failure =
             error_from_answer(response->status, response->body, response->header("Retry-After"));
+        // Only where the server names the time. Without one it is the caller who knows whether to
+        // try the same again, to read first, or to give way to another key.
         const bool may_pass = failure.code == 429 || failure.code >= 500;
         if (!may_pass || !failure.retry_after || repeats == most_repeats) co_return failure;
         co_await pause(*failure.retry_after);
@@ -241,6 +245,7 @@ awaitable<result<std::string>> client::list(
             const bool pages = options.resource_version.empty() || options.resource_version == "0";
             if (pages && options.limit > 0) q.add("limit", std::to_string(options.limit));
         } else {
+            // The token holds the version; another one beside it is refused.
             q.add("limit", std::to_string(options.limit));
             q.add("continue", next);
         }
@@ -264,6 +269,8 @@ awaitable<result<json::value>> client::create(
 ) {
     const auto self = impl_;
     const auto target = collection_path(type, ns) + write_query(options).text();
+    // Not repeated when a kept connection breaks: the first may have made the object, and the second
+    // would report that as AlreadyExists, or make another one under generateName.
     impl::call request{"POST", target, json_type, json::serialize(object), false};
     co_return co_await self->send(std::move(request));
 }
@@ -360,6 +367,7 @@ awaitable<result<void>> client::watch_stream(
             }
             if (!on_event(std::move(event.get_object()))) return false;
         }
+        // The API server takes objects of at most 3 MiB; without a bound it could fill the memory.
         if (line.size() > longest_event) broken = "a watch event is too long";
         return broken.empty();
     };
@@ -367,6 +375,7 @@ awaitable<result<void>> client::watch_stream(
     limits.idle = idle;
     auto answer = co_await self->http.stream(std::move(*peer), std::move(request), limits, on_data);
     self->count("GET", answer.response.status);
+    // Looked at first: ending the stream ourselves is not an error of the transport.
     if (!broken.empty()) co_return malformed_error(broken);
     if (!answer.ok()) co_return transport_error(answer.error);
     if (answer.response.status == 200) co_return result<void>();

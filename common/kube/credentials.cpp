@@ -153,6 +153,7 @@ std::optional<error> credentials::impl::read_token(base::time_point now) {
         token_read = now;
         return std::nullopt;
     }
+    // The token read before lives for a while yet: a file that cannot be read now stops nothing.
     if (token.empty()) token = config.token;
     if (token.empty()) return nothing_to_show(problem);
     log.warn("the token cannot be read again", {{"problem", problem}});
