@@ -1,8 +1,8 @@
 // The syntaxes of names and addresses, of scalars without quotes, and text that survives YAML.
 #include "common/manifest/text/syntax.hpp"
 
-#include "common/yaml/plain_scalar.hpp"
 #include "common/manifest/text/yaml_text.hpp"
+#include "common/yaml/plain_scalar.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,6 +11,8 @@
 namespace {
 
 using namespace pgw::manifest;
+using pgw::yaml::classify_plain;
+using pgw::yaml::plain_type;
 
 const std::string long_part(63, 'a');
 
@@ -112,7 +114,7 @@ TEST(plain_scalar, is_what_yaml_readers_agree_on) {
         {".inf", unclear},
         {"-.INF", unclear},
     };
-    for (const auto& row : scalars) EXPECT_EQ(yaml::classify_plain(row.text), row.type) << row.text;
+    for (const auto& row : scalars) EXPECT_EQ(classify_plain(row.text), row.type) << row.text;
 }
 
 TEST(yaml_text, quotes_what_could_be_taken_for_something_else) {
