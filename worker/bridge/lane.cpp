@@ -115,10 +115,9 @@ bool lane::held_back(const entry& e) noexcept {
                                (e.what.strict && hold->strict_in_flight > 0));
 }
 
-// Whether neither quarantine keeps it. A pre-settled message leaves no trace by which it could be
-// found, so none goes while the upstream's culprit is looked for.
-bool lane::admitted(std::uint64_t number) noexcept {
-    if (!careful()) return true;
+// A pre-settled message leaves no trace by which it could be found, so none goes while the
+// upstream's culprit is looked for.
+bool lane::is_admitted(std::uint64_t number) noexcept {
     if (presettled_) return !shared_.active();
     return own_.admits(*this, number) && shared_.admits(*this, number);
 }
@@ -359,9 +358,8 @@ void lane::accuse(std::uint64_t number, suspicion kind) {
     quarantine_of(e).suspect();
 }
 
-void lane::exonerate(std::uint64_t number) noexcept {
+void lane::acquit(std::uint64_t number) noexcept {
     auto& e = at(number);
-    if (e.suspect == suspicion::none) return;
     auto& where = quarantine_of(e);
     if (e.culprit) {
         where.yield(*this, number);

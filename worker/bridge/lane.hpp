@@ -115,14 +115,19 @@ private:
     entry& at(std::uint64_t number) noexcept { return entries_[number & (entries_.size() - 1)]; }
     bool held_back(const entry& e) noexcept;
     bool careful() const noexcept { return own_.active() || shared_.active(); }
-    bool admitted(std::uint64_t number) noexcept;
+    /// Whether neither quarantine keeps it.
+    bool admitted(std::uint64_t number) noexcept { return !careful() || is_admitted(number); }
+    bool is_admitted(std::uint64_t number) noexcept;
     /// Whether a culprit may go now; from then on everyone else waits.
     bool claim_floor(std::uint64_t number) noexcept;
     quarantine& quarantine_of(const entry& e) noexcept {
         return e.suspect == suspicion::of_the_upstream ? shared_ : own_;
     }
     void accuse(std::uint64_t number, suspicion kind);
-    void exonerate(std::uint64_t number) noexcept;
+    void exonerate(std::uint64_t number) noexcept {
+        if (at(number).suspect != suspicion::none) acquit(number);
+    }
+    void acquit(std::uint64_t number) noexcept;
     /// The only entry that is sent and without an outcome.
     std::uint64_t only_sent() noexcept;
     void strike(std::uint64_t number, bool counts, suspicion kind);
