@@ -1,6 +1,7 @@
 // Composition, leadership, signals, the end.
 #include "operator/application.hpp"
 
+#include "common/base/digits.hpp"
 #include "common/kube/client.hpp"
 #include "common/kube/reflector.hpp"
 #include "common/net/admin_server.hpp"
@@ -40,9 +41,8 @@ std::string make_identity() {
     if (::gethostname(host.data(), host.size() - 1) != 0) host = "unknown";
     host.resize(std::char_traits<char>::length(host.c_str()));
     std::random_device random;
-    constexpr std::string_view digits = "0123456789abcdef";
     host += '_';
-    for (int i = 0; i < 16; ++i) host += digits[random() & 15];
+    base::append_hex(host, std::uint64_t{random()} << 32 | random());
     return host;
 }
 

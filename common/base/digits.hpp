@@ -1,6 +1,7 @@
 // Hexadecimal digits.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,12 +18,11 @@ inline void append_hex(
     out += digits[byte & 0xf];
 }
 
-/// The value of a digit of either case; -1: it is not one.
-constexpr int hex_value(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
+/// Sixteen digits in lower case.
+inline void append_hex(std::string& out, std::uint64_t value) {
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        append_hex(out, static_cast<unsigned char>(value >> shift));
+    }
 }
 
 }  // namespace pgw::base

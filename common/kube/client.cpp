@@ -24,11 +24,20 @@ constexpr std::size_t longest_event = std::size_t{8} << 20;
 constexpr const char* json_type = "application/json";
 constexpr const char* apply_type = "application/apply-patch+yaml";  // JSON is YAML
 
-error transport_error(const std::string& text) {
+error transport_error(const net::http_error& failed) {
     error e;
-    e.kind = text == "stopped" ? error_kind::stopped : error_kind::transport;
-    e.message = text;
+    const bool is_stopped = failed.kind == net::http_failure::stopped;
+    e.kind = is_stopped ? error_kind::stopped : error_kind::transport;
+    e.message = failed.text;
     return e;
+}
+
+error malformed_error(std::string text) {
+    return transport_error({net::http_failure::malformed, std::move(text)});
+}
+
+error stopped_error() {
+    return transport_error({net::http_failure::stopped, "stopped"});
 }
 
 class query {
@@ -122,10 +131,12 @@ awaitable<result<net::http_peer>> client::impl::prepare(net::http_request& reque
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): as above
 awaitable<result<net::http_response>> client::impl::send_once(const call& what) {
     for (bool again = true;; again = false) {
+        // Made anew each time: the headers are those of the credentials that are looked at again.
         net::http_request request;
         request.method = what.method;
         request.target = what.target;
         request.repeatable = what.repeatable;
+        // Before the credentials are read: what was read later than this is newer than the refused.
         const auto begun = base::clock::now();
         auto peer = co_await prepare(request);
         if (!peer) co_return peer.error();
@@ -163,18 +174,20 @@ awaitable<void> client::impl::pause(base::milliseconds time) {
 
 awaitable<result<json::value>> client::impl::send(call what) {
     for (int repeats = 0;; ++repeats) {
-        if (stopped) co_return transport_error("stopped");
+        if (stopped) co_return stopped_error();
         auto response = co_await send_once(what);
         if (!response) co_return response.error();
         look_at_warnings(*response, what);
         if (response->status >= 200 && response->status < 300) {
             boost::system::error_code failed;
             auto parsed = json::parse(response->body, failed);
-            if (failed) co_return transport_error("the answer is not JSON: " + failed.message());
+            if (failed) co_return malformed_error("the answer is not JSON: " + failed.message());
             co_return std::move(parsed);
         }
         auto failure =
             error_from_answer(response->status, response->body, response->header("Retry-After"));
+        // Only where the server names the time. Without one it is the caller who knows whether to
+        // try the same again, to read first, or to give way to another key.
         const bool may_pass = failure.code == 429 || failure.code >= 500;
         if (!may_pass || !failure.retry_after || repeats == most_repeats) co_return failure;
         co_await pause(*failure.retry_after);
@@ -232,6 +245,7 @@ awaitable<result<std::string>> client::list(
             const bool pages = options.resource_version.empty() || options.resource_version == "0";
             if (pages && options.limit > 0) q.add("limit", std::to_string(options.limit));
         } else {
+            // The token holds the version; another one beside it is refused.
             q.add("limit", std::to_string(options.limit));
             q.add("continue", next);
         }
@@ -239,7 +253,7 @@ awaitable<result<std::string>> client::list(
         auto page = co_await self->send(std::move(request));
         if (!page) co_return page.error();
         auto* list = page->if_object();
-        if (list == nullptr) co_return transport_error("the answer is not a list");
+        if (list == nullptr) co_return malformed_error("the answer is not a list");
         if (auto* items = list->if_contains("items"); items != nullptr && items->is_array()) {
             for (auto& item : items->get_array()) {
                 if (item.is_object()) on_item(std::move(item.get_object()));
@@ -255,6 +269,8 @@ awaitable<result<json::value>> client::create(
 ) {
     const auto self = impl_;
     const auto target = collection_path(type, ns) + write_query(options).text();
+    // Not repeated when a kept connection breaks: the first may have made the object, and the second
+    // would report that as AlreadyExists, or make another one under generateName.
     impl::call request{"POST", target, json_type, json::serialize(object), false};
     co_return co_await self->send(std::move(request));
 }
@@ -326,7 +342,7 @@ awaitable<result<void>> client::watch_stream(
     std::function<bool(json::object&&)> on_event
 ) {
     const auto self = impl_;
-    if (self->stopped) co_return transport_error("stopped");
+    if (self->stopped) co_return stopped_error();
     net::http_request request;
     request.target = collection_path(type, ns) + "?" + query_text;
     const auto begun = base::clock::now();
@@ -351,6 +367,7 @@ awaitable<result<void>> client::watch_stream(
             }
             if (!on_event(std::move(event.get_object()))) return false;
         }
+        // The API server takes objects of at most 3 MiB; without a bound it could fill the memory.
         if (line.size() > longest_event) broken = "a watch event is too long";
         return broken.empty();
     };
@@ -358,7 +375,8 @@ awaitable<result<void>> client::watch_stream(
     limits.idle = idle;
     auto answer = co_await self->http.stream(std::move(*peer), std::move(request), limits, on_data);
     self->count("GET", answer.response.status);
-    if (!broken.empty()) co_return transport_error(broken);
+    // Looked at first: ending the stream ourselves is not an error of the transport.
+    if (!broken.empty()) co_return malformed_error(broken);
     if (!answer.ok()) co_return transport_error(answer.error);
     if (answer.response.status == 200) co_return result<void>();
     if (answer.response.status == 401) self->identity.refused(begun);

@@ -1,6 +1,7 @@
 // Tokens and TLS settings, looked at again when they are asked for.
 #include "common/kube/credentials.hpp"
 
+#include "common/base/digits.hpp"
 #include "common/kube/base64.hpp"
 #include "common/kube/child_process.hpp"
 #include "common/kube/config_sources.hpp"
@@ -53,7 +54,6 @@ bool holds_control_characters(std::string_view text) {
 
 // What is no token character goes percent-encoded into a header's name.
 std::string header_key(std::string_view text) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
     constexpr std::string_view plain =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&'*+-.^_`|~";
     std::string key;
@@ -62,10 +62,8 @@ std::string header_key(std::string_view text) {
             key += c;
             continue;
         }
-        const auto byte = static_cast<unsigned char>(c);
         key += '%';
-        key += digits[byte >> 4];
-        key += digits[byte & 0xf];
+        base::append_hex(key, static_cast<unsigned char>(c), base::upper_digits);
     }
     return key;
 }
@@ -155,6 +153,7 @@ std::optional<error> credentials::impl::read_token(base::time_point now) {
         token_read = now;
         return std::nullopt;
     }
+    // The token read before lives for a while yet: a file that cannot be read now stops nothing.
     if (token.empty()) token = config.token;
     if (token.empty()) return nothing_to_show(problem);
     log.warn("the token cannot be read again", {{"problem", problem}});

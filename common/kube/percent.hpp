@@ -1,6 +1,8 @@
 // Percent-encoding (RFC 3986).
 #pragma once
 
+#include "common/base/digits.hpp"
+
 #include <string>
 #include <string_view>
 
@@ -10,7 +12,6 @@ namespace pgw::kube {
 inline void append_encoded(
     std::string& out, std::string_view text, std::string_view also_plain = {}
 ) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
     constexpr std::string_view plain =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     for (const char c : text) {
@@ -19,10 +20,8 @@ inline void append_encoded(
             out += c;
             continue;
         }
-        const auto byte = static_cast<unsigned char>(c);
         out += '%';
-        out += digits[byte >> 4];
-        out += digits[byte & 0xf];
+        base::append_hex(out, static_cast<unsigned char>(c), base::upper_digits);
     }
 }
 

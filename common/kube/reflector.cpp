@@ -73,6 +73,8 @@ void reflector::impl::start() {
             cancel.slot(),
             [self = shared_from_this()](const std::exception_ptr& failure) {
                 if (!failure || self->stopped) return;
+                // A cache that stops being fed looks like a quiet cluster: better to end and be
+                // restarted than to reconcile from it.
                 self->log.error("list and watch ended by an exception");
                 std::rethrow_exception(failure);
             }
@@ -123,6 +125,7 @@ awaitable<watch_step> reflector::impl::list(std::shared_ptr<impl> self, list_act
         self->report("list failed", why);
         co_return self->machine.on_list_failed(why, now, self->random());
     }
+    // For a collection without objects, of which no item began the list.
     self->begin_list();
     self->synced = true;
     self->log.debug("listed", {{"resource_version", *listed}});
@@ -160,6 +163,7 @@ void reflector::impl::begin_list() {
 void reflector::impl::on_listed(json::object&& object) {
     if (stopped) return;
     begin_list();
+    // The sink may have stopped us meanwhile; so below and in on_event.
     if (stopped) return;
     complete_listed_object(object, options.type);
     sink.on_listed(std::move(object));

@@ -2,27 +2,13 @@
 #pragma once
 
 #include "common/kube/client.hpp"
+#include "common/kube/reflector_sink.hpp"
 #include "common/kube/watch_machine.hpp"
 
 #include <memory>
 #include <string>
 
 namespace pgw::kube {
-
-/// Called on the client's thread. Between `on_list_begin` and `on_list_end` stands the whole
-/// collection; what was known before and is not listed no longer exists. A list that fails midway
-/// is begun anew: then `on_list_begin` comes again and what was listed since the first does not
-/// count. Every object has its apiVersion and kind. Bookmarks are not seen. An exception ends the
-/// run of the io_context with it.
-class reflector_sink {
-public:
-    virtual ~reflector_sink() = default;
-    virtual void on_list_begin() = 0;
-    virtual void on_listed(json::object&& object) = 0;
-    virtual void on_list_end() = 0;
-    virtual void on_changed(json::object&& object) = 0;  ///< Added or modified.
-    virtual void on_removed(json::object&& object) = 0;
-};
 
 struct reflector_options {
     resource_type type;

@@ -53,6 +53,7 @@ watch_step watch_machine::wait(const error* why, base::time_point now, std::uint
 watch_step watch_machine::on_listed(
     std::string resource_version, base::time_point now, std::uint32_t random
 ) {
+    // expired_before_ stays: only an event proves that the version of this list can be watched.
     resource_version_ = std::move(resource_version);
     unavailable_ = false;
     in_one_answer_ = false;
@@ -130,6 +131,7 @@ watch_step watch_machine::on_stream_end(
         failing_since_.reset();
         return watch(now, random);
     }
+    // A server that closes each watch at once, in order, would otherwise be asked without a pause.
     error too_short;
     too_short.kind = error_kind::unavailable;
     return on_watch_failed(too_short, now, random);
@@ -159,6 +161,7 @@ watch_step watch_machine::on_watch_failed(
             state_ = state::watching;
             break;
         default:
+            // A watch that lasted for a while before it failed is not a part of the same trouble.
             if (!failing_since_ || now - watch_began_ >= patience) failing_since_ = now;
             state_ = now - *failing_since_ >= patience ? state::listing : state::watching;
             if (state_ == state::listing) failing_since_.reset();

@@ -4,6 +4,7 @@
 #include "common/base/address.hpp"
 #include "common/base/clock.hpp"
 #include "common/base/descriptor_reserve.hpp"
+#include "common/net/admin_reply.hpp"
 #include "common/net/admission.hpp"
 #include "common/net/request_rules.hpp"
 
@@ -47,17 +48,6 @@ constexpr std::size_t reserved_descriptors = 4;
 constexpr std::chrono::milliseconds longest_pause{100};
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
-struct reply {
-    http::status status = http::status::ok;
-    std::string_view content_type = "text/plain; charset=utf-8";
-    std::string body;
-};
-
-// A short answer goes into the socket's buffer at once, whoever reads it.
-bool is_probe(std::string_view path) {
-    return path == "/livez" || path == "/readyz";
-}
-
 source_key source_of(const asio::ip::address& address) {
     if (address.is_v4()) return address.to_v4().to_uint();
     const auto six = address.to_v6();
@@ -82,34 +72,8 @@ request_head head_of(const http::request<http::empty_body>& request) {
     return head;
 }
 
-reply make_reply(const admin_handlers& handlers, std::string_view path, bool is_local) {
-    if (path == "/metrics" && handlers.metrics) {
-        return {http::status::ok, "text/plain; version=0.0.4; charset=utf-8", handlers.metrics()};
-    }
-    if (path == "/livez" && handlers.live) {
-        if (handlers.live()) return {.body = "ok\n"};
-        return {.status = http::status::service_unavailable, .body = "not live\n"};
-    }
-    if (path == "/readyz" && handlers.ready) {
-        auto [is_ready, why] = handlers.ready();
-        return {
-            .status = is_ready ? http::status::ok : http::status::service_unavailable,
-            .body = std::move(why) + "\n"
-        };
-    }
-    if (path == "/status" && handlers.status) {
-        return {http::status::ok, "application/json", handlers.status()};
-    }
-    if (path == "/config" && handlers.config) {
-        if (is_local) return {http::status::ok, "application/json", handlers.config()};
-        return {.status = http::status::forbidden, .body = "loopback only\n"};
-    }
-    return {.status = http::status::not_found, .body = "not found\n"};
-}
-
-http::status status_of(const beast::error_code& error) {
-    return error == http::error::header_limit ? http::status::request_header_fields_too_large
-                                              : http::status::bad_request;
+unsigned status_of(const beast::error_code& error) {
+    return error == http::error::header_limit ? 431 : 400;
 }
 
 // What the parser finds wrong with the request, as opposed to what happens to the connection.
@@ -174,8 +138,8 @@ struct admin_server::impl::connection {
 
     asio::awaitable<void> serve();
     asio::awaitable<bool> answer();
-    asio::awaitable<bool> send(reply what, unsigned version, bool keep_alive, bool is_head);
-    reply reply_to(const http::request<http::empty_body>& request, std::string_view path) const;
+    asio::awaitable<bool> send(admin_reply what, unsigned version, bool keep_alive, bool is_head);
+    admin_reply reply(const http::request<http::empty_body>& request, std::string_view path) const;
 
     impl& server;
     const admission::id id;
@@ -329,7 +293,7 @@ asio::awaitable<bool> admin_server::impl::connection::answer() {
     if (server.stopped) co_return false;
     if (error) {
         if (is_malformed(error)) {
-            reply refusal{.status = status_of(error), .body = "bad request\n"};
+            admin_reply refusal{.status = status_of(error), .body = "bad request\n"};
             co_await send(std::move(refusal), 11, false, false);
         }
         co_return false;
@@ -339,7 +303,7 @@ asio::awaitable<bool> admin_server::impl::connection::answer() {
     auto refusal = judge(head_of(request));
     if (!refusal && !parser.is_done()) refusal = head_refusal{400, "no body expected\n"};
     if (refusal) {
-        reply what{.status = http::status(refusal->status), .body = std::string(refusal->text)};
+        admin_reply what{.status = refusal->status, .body = std::string(refusal->text)};
         co_await send(std::move(what), request.version(), false, is_head);
         co_return false;
     }
@@ -354,7 +318,7 @@ asio::awaitable<bool> admin_server::impl::connection::answer() {
         server.pool.on_request(id, base::clock::now());
     }
     const auto begin = base::clock::now();
-    auto what = reply_to(request, path);
+    auto what = reply(request, path);
     if (is_long) server.long_answer_cost = base::clock::now() - begin;
     const bool goes_on =
         co_await send(std::move(what), request.version(), request.keep_alive(), is_head);
@@ -362,38 +326,33 @@ asio::awaitable<bool> admin_server::impl::connection::answer() {
     co_return goes_on;
 }
 
-reply admin_server::impl::connection::reply_to(
+admin_reply admin_server::impl::connection::reply(
     const http::request<http::empty_body>& request, std::string_view path
 ) const {
-    if (request.method() != http::verb::get && request.method() != http::verb::head) {
-        return {.status = http::status::method_not_allowed, .body = "GET and HEAD only\n"};
-    }
+    const auto method = request.method();
     const auto field = request[http::field::host];
-    const auto host = host_name({field.data(), field.size()}).value_or("");
-    if (!is_probe(path) && !is_own_host(host, server.options.hosts)) {
-        return {
-            .status = http::status::misdirected_request,
-            .body = "'" + host + "' is not a name of this server\n"
-        };
-    }
+    const admin_question question{
+        .path = path,
+        .host = host_name({field.data(), field.size()}).value_or(""),
+        .reads = method == http::verb::get || method == http::verb::head,
+        .is_local = is_local
+    };
     try {
-        return make_reply(server.handlers, path, is_local);
+        return reply_to(question, server.handlers, server.options);
     } catch (const std::exception& error) {
         server.log.error("admin handler failed", {{"path", path}, {"error", error.what()}});
-        return {.status = http::status::internal_server_error, .body = "internal error\n"};
+        return {.status = 500, .body = "internal error\n"};
     }
 }
 
 // Returns whether the connection can go on.
 asio::awaitable<bool> admin_server::impl::connection::send(
-    reply what, unsigned version, bool keep_alive, bool is_head
+    admin_reply what, unsigned version, bool keep_alive, bool is_head
 ) {
-    http::response<http::string_body> response(what.status, version);
+    http::response<http::string_body> response(http::status(what.status), version);
     response.set(http::field::content_type, what.content_type);
     response.set(http::field::cache_control, "no-store");
-    if (what.status == http::status::method_not_allowed) {
-        response.set(http::field::allow, "GET, HEAD");
-    }
+    if (what.status == 405) response.set(http::field::allow, "GET, HEAD");
     response.keep_alive(keep_alive);
     response.content_length(what.body.size());
     // HEAD: the length of what GET would get, and nothing of it (RFC 9110, 9.3.2).

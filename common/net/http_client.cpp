@@ -28,6 +28,10 @@ bool same_name(std::string_view a, std::string_view b) {
            });
 }
 
+http_result was_stopped() {
+    return {{}, {http_failure::stopped, "stopped"}};
+}
+
 }  // namespace
 
 std::string_view http_response::header(std::string_view name) const {
@@ -132,7 +136,8 @@ asio::awaitable<http_result> http_client::request(
     const auto self = impl_;
     const auto deadline = base::clock::now() + limits.timeout;
     if (!co_await self->wait_for_place(deadline)) {
-        co_return http_result{{}, self->stopped ? "stopped" : "timed out waiting for a connection"};
+        if (self->stopped) co_return was_stopped();
+        co_return http_result{{}, {http_failure::timed_out, "timed out waiting for a connection"}};
     }
     const impl::place place(*self);
     auto connection = self->take_idle(peer);
@@ -141,10 +146,10 @@ asio::awaitable<http_result> http_client::request(
         if (!is_kept) connection = std::make_shared<http_connection>(self->io, peer);
         const impl::use use(*self, connection);
         if (!is_kept) {
-            if (auto failed = co_await connection->open(deadline); !failed.empty()) {
+            if (auto failed = co_await connection->open(deadline)) {
                 co_return http_result{{}, std::move(failed)};
             }
-            if (self->stopped) co_return http_result{{}, "stopped"};
+            if (self->stopped) co_return was_stopped();
         }
         auto result = co_await connection->exchange(
             request, deadline, base::milliseconds{0}, limits.max_body, {}
@@ -171,14 +176,13 @@ asio::awaitable<http_result> http_client::stream(
     std::function<bool(std::string_view)> on_data
 ) {
     const auto self = impl_;
-    if (self->stopped) co_return http_result{{}, "stopped"};
+    if (self->stopped) co_return was_stopped();
     const auto connection = std::make_shared<http_connection>(self->io, std::move(peer));
     const impl::use use(*self, connection);
-    if (auto failed = co_await connection->open(base::clock::now() + limits.connect);
-        !failed.empty()) {
+    if (auto failed = co_await connection->open(base::clock::now() + limits.connect)) {
         co_return http_result{{}, std::move(failed)};
     }
-    if (self->stopped) co_return http_result{{}, "stopped"};
+    if (self->stopped) co_return was_stopped();
     co_return co_await connection->exchange(
         request, base::clock::now() + limits.idle, limits.idle, limits.max_body, on_data
     );
@@ -195,14 +199,14 @@ asio::awaitable<http_fetch_result> http_fetch(
     const auto end = base::clock::now() + deadline;
     const auto connection =
         std::make_shared<http_connection>(io, http_peer{std::move(host), port, nullptr, {}, 0});
-    if (auto failed = co_await connection->open(end); !failed.empty()) {
-        co_return http_fetch_result{0, {}, std::move(failed)};
+    if (auto failed = co_await connection->open(end)) {
+        co_return http_fetch_result{0, {}, std::move(failed.text)};
     }
     http_request request;
     request.target = std::move(target);
     request.headers.emplace_back("Connection", "close");
     auto result = co_await connection->exchange(request, end, base::milliseconds{0}, max_body, {});
-    if (!result.ok()) co_return http_fetch_result{0, {}, std::move(result.error)};
+    if (!result.ok()) co_return http_fetch_result{0, {}, std::move(result.error.text)};
     co_return http_fetch_result{result.response.status, std::move(result.response.body), {}};
 }
 

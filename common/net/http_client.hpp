@@ -52,12 +52,31 @@ struct http_response {
     std::vector<std::string_view> all(std::string_view name) const;
 };
 
-/// Either an answer, or `error` says in words why there is none.
+enum class http_failure : std::uint8_t {
+    none,
+    stopped,      ///< The client was stopped, or the connection aborted.
+    timed_out,    ///< The deadline came, or the silence was too long.
+    unreachable,  ///< The name is unknown, or no address takes a connection.
+    tls,          ///< The handshake failed, or there is nothing to make it with.
+    closed,       ///< The connection broke before the answer was complete.
+    malformed,    ///< What came is not HTTP.
+    too_large,    ///< The answer is larger than it may be.
+};
+
+/// Why there is no answer, and the same in words.
+struct http_error {
+    http_failure kind = http_failure::none;
+    std::string text;
+
+    explicit operator bool() const noexcept { return kind != http_failure::none; }
+};
+
+/// Either an answer or an error.
 struct http_result {
     http_response response;
-    std::string error;
+    http_error error;
 
-    bool ok() const noexcept { return error.empty(); }
+    bool ok() const noexcept { return !error; }
 };
 
 struct http_limits {

@@ -104,11 +104,11 @@ void http_connection::disarm() {
     timer_.cancel();
 }
 
-std::string http_connection::failure() const {
-    if (timed_out_) return "timed out";
-    if (aborted_) return "stopped";
+http_error http_connection::failure() const {
+    if (timed_out_) return {http_failure::timed_out, "timed out"};
+    if (aborted_) return {http_failure::stopped, "stopped"};
     const auto text = stream_.error_text();
-    return text.empty() ? "connection closed" : text;
+    return {http_failure::closed, text.empty() ? "connection closed" : text};
 }
 
 asio::awaitable<bool> http_connection::wait(direction what) {
@@ -121,8 +121,8 @@ asio::awaitable<bool> http_connection::wait(direction what) {
     co_return !error && !timed_out_ && !aborted_;
 }
 
-// Connects the socket to one of the host's addresses; the text of what failed.
-asio::awaitable<std::string> http_connection::connect() {
+// Connects the socket to one of the host's addresses.
+asio::awaitable<http_error> http_connection::connect() {
     std::vector<asio::ip::tcp::endpoint> endpoints;
     boost::system::error_code error;
     if (const auto literal = asio::ip::make_address(peer_.host, error); !error) {
@@ -130,7 +130,12 @@ asio::awaitable<std::string> http_connection::connect() {
     } else {
         const auto [failed, found] =
             co_await resolver_.async_resolve(peer_.host, std::to_string(peer_.port), use_tuple);
-        if (failed) co_return "cannot resolve " + peer_.host + ": " + failed.message();
+        if (timed_out_ || aborted_) co_return failure();
+        if (failed) {
+            co_return http_error{
+                http_failure::unreachable, "cannot resolve " + peer_.host + ": " + failed.message()
+            };
+        }
         for (const auto& entry : found) endpoints.push_back(entry.endpoint());
     }
     std::string last = "no address found";
@@ -138,45 +143,45 @@ asio::awaitable<std::string> http_connection::connect() {
         if (timed_out_ || aborted_) co_return failure();
         socket_ = asio::ip::tcp::socket(io_);
         const auto [failed] = co_await socket_.async_connect(endpoint, use_tuple);
-        if (!failed) co_return std::string();
+        if (!failed) co_return http_error{};
         last = "cannot connect: " + failed.message();
     }
-    co_return timed_out_ || aborted_ ? failure() : last;
+    co_return timed_out_ || aborted_ ? failure() : http_error{http_failure::unreachable, last};
 }
 
-asio::awaitable<std::string> http_connection::open(base::time_point deadline) {
+asio::awaitable<http_error> http_connection::open(base::time_point deadline) {
     const auto self = shared_from_this();
     arm(deadline);
-    if (auto failed = co_await connect(); !failed.empty()) co_return failed;
+    if (auto failed = co_await connect()) co_return failed;
     boost::system::error_code error;
     socket_.native_non_blocking(true, error);
     const int fd = socket_.release(error);
-    if (error) co_return error.message();
+    if (error) co_return http_error{http_failure::unreachable, error.message()};
     set_options(fd);
     if (peer_.tls) {
         auto opened =
             peer_.tls->open(fd, peer_.server_name.empty() ? peer_.host : peer_.server_name);
         if (!opened) {
             stream_ = byte_stream(fd);
-            co_return "TLS is not set up";
+            co_return http_error{http_failure::tls, "TLS is not set up"};
         }
         stream_ = std::move(*opened);
     } else {
         stream_ = byte_stream(fd);
     }
     descriptor_.assign(fd, error);
-    if (error) co_return error.message();
+    if (error) co_return http_error{http_failure::unreachable, error.message()};
     for (;;) {
         const auto done = stream_.handshake();
         if (done.status == io_status::ok) break;
         if (done.status != io_status::want_read && done.status != io_status::want_write) {
-            co_return "TLS handshake: " + failure();
+            co_return http_error{http_failure::tls, "TLS handshake: " + failure().text};
         }
         const auto what = done.status == io_status::want_read ? direction::read : direction::write;
         if (!co_await wait(what)) co_return failure();
     }
     disarm();
-    co_return std::string();
+    co_return http_error{};
 }
 
 asio::awaitable<bool> http_connection::write(std::string_view bytes) {
@@ -211,9 +216,9 @@ asio::awaitable<http_result> http_connection::exchange(
     http_result result;
     reusable_ = answered_ = sent_ = timed_out_ = false;
     arm(deadline);
-    const auto fail = [&](std::string text) {
+    const auto fail = [&](http_error error) {
         disarm();
-        result.error = std::move(text);
+        result.error = std::move(error);
         return std::move(result);
     };
     // One write for head and body: a small request is one packet.
@@ -239,7 +244,8 @@ asio::awaitable<http_result> http_connection::exchange(
         if (done.status == io_status::closed) {
             // put_eof is not to be asked before the first byte of an answer.
             if (answered_) parser.put_eof(error);
-            if (error || !parser.is_done()) co_return fail("connection closed");
+            if (error || !parser.is_done())
+                co_return fail({http_failure::closed, "connection closed"});
             break;
         }
         if (done.status != io_status::ok) co_return fail(failure());
@@ -250,7 +256,9 @@ asio::awaitable<http_result> http_connection::exchange(
             const auto used = parser.put(asio::buffer(pending), error);
             pending.erase(0, used);
             if (error == http::error::need_more) break;
-            if (error) co_return fail("malformed answer: " + error.message());
+            if (error) {
+                co_return fail({http_failure::malformed, "malformed answer: " + error.message()});
+            }
             if (used == 0) break;
         }
         if (!has_head && parser.is_header_done()) {
@@ -265,9 +273,14 @@ asio::awaitable<http_result> http_connection::exchange(
             }
             body.clear();
         } else if (body.size() > max_body) {
-            co_return fail("the answer is larger than " + std::to_string(max_body) + " bytes");
+            co_return fail(
+                {http_failure::too_large,
+                 "the answer is larger than " + std::to_string(max_body) + " bytes"}
+            );
         }
-        if (pending.size() > header_limit + read_size) co_return fail("malformed answer");
+        if (pending.size() > header_limit + read_size) {
+            co_return fail({http_failure::malformed, "malformed answer"});
+        }
     }
     disarm();
     if (!has_head) take_head(parser, result.response);

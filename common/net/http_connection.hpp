@@ -17,8 +17,8 @@ public:
     http_connection(boost::asio::io_context& io, http_peer peer);
     ~http_connection();
 
-    /// Resolves, connects, shakes hands. The text of what failed; empty: open.
-    boost::asio::awaitable<std::string> open(base::time_point deadline);
+    /// Resolves, connects, shakes hands. Without an error it is open.
+    boost::asio::awaitable<http_error> open(base::time_point deadline);
 
     /// One request and its answer. `on_data` empty: the body is in the response, at most `max_body`
     /// of it. `idle` > 0: the deadline moves on with every piece of input.
@@ -40,12 +40,12 @@ public:
 private:
     enum class direction : std::uint8_t { read, write };
 
-    boost::asio::awaitable<std::string> connect();
+    boost::asio::awaitable<http_error> connect();
     boost::asio::awaitable<bool> wait(direction what);
     boost::asio::awaitable<bool> write(std::string_view bytes);
     void arm(base::time_point deadline);
     void disarm();
-    std::string failure() const;
+    http_error failure() const;
 
     boost::asio::io_context& io_;
     const http_peer peer_;

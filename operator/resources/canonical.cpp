@@ -1,6 +1,8 @@
 // Canonical JSON.
 #include "operator/resources/canonical.hpp"
 
+#include "common/base/digits.hpp"
+
 #include <xxhash.h>
 
 #include <algorithm>
@@ -51,10 +53,8 @@ std::string canonical(const json::value& value) {
 }
 
 std::string hash_text(std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    auto hash = XXH64(text.data(), text.size(), 0);
-    std::string out(16, '0');
-    for (auto at = out.rbegin(); at != out.rend(); ++at, hash >>= 4) *at = digits[hash & 15];
+    std::string out;
+    base::append_hex(out, std::uint64_t{XXH64(text.data(), text.size(), 0)});
     return out;
 }
 

@@ -1,11 +1,14 @@
 // The load generator's command line.
 #include "tests/bench/load_options.hpp"
 
+#include "common/base/command_line.hpp"
+
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
-#include <map>
+#include <limits>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace pgw::bench {
 
@@ -26,63 +29,64 @@ namespace {
     std::exit(2);
 }
 
-template <class Number>
-Number number(const std::string& text) {
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end != '\0' || value < 0) usage("not a number: " + text);
-    return static_cast<Number>(value);
+std::string take_mode(std::string_view name, load_mode& out) {
+    const std::pair<std::string_view, load_mode> modes[] = {
+        {"closed", load_mode::closed},
+        {"open", load_mode::open},
+        {"idle", load_mode::idle},
+        {"churn", load_mode::churn},
+        {"subscribe", load_mode::subscribe},
+    };
+    for (const auto& [text, mode] : modes) {
+        if (name != text) continue;
+        out = mode;
+        return {};
+    }
+    return "is not a mode";
 }
 
-load_mode mode_named(const std::string& name) {
-    if (name == "closed") return load_mode::closed;
-    if (name == "open") return load_mode::open;
-    if (name == "idle") return load_mode::idle;
-    if (name == "churn") return load_mode::churn;
-    if (name == "subscribe") return load_mode::subscribe;
-    usage("no such mode: " + name);
+std::string take_seconds(std::string_view text, double& out) {
+    const auto seconds = base::parse_number<double>(text);
+    if (!seconds || *seconds < 0) return "is not a number of seconds";
+    out = *seconds;
+    return {};
 }
 
 }  // namespace
 
 load_options parse_load_options(int argc, char** argv) {
     load_options o;
-    using setter = std::function<void(const std::string&)>;
-    const std::map<std::string_view, setter> settings{
-        {"--mode", [&](const auto& v) { o.mode = mode_named(v); }},
-        {"--host", [&](const auto& v) { o.host = v; }},
-        {"--port", [&](const auto& v) { o.port = number<std::uint16_t>(v); }},
-        {"--clients", [&](const auto& v) { o.clients = number<std::uint32_t>(v); }},
-        {"--window", [&](const auto& v) { o.window = number<std::uint32_t>(v); }},
-        {"--qos", [&](const auto& v) { o.qos = number<std::uint32_t>(v); }},
-        {"--size", [&](const auto& v) { o.size = number<std::uint32_t>(v); }},
-        {"--topic", [&](const auto& v) { o.topic = v; }},
-        {"--rate", [&](const auto& v) { o.rate = number<std::uint64_t>(v); }},
-        {"--warmup", [&](const auto& v) { o.warmup = number<double>(v); }},
-        {"--seconds", [&](const auto& v) { o.seconds = number<double>(v); }},
-        {"--connecting", [&](const auto& v) { o.connecting = number<std::uint32_t>(v); }},
-        {"--baseline", [&](const auto& v) { o.baseline = number<std::uint32_t>(v); }},
-        {"--sink-port", [&](const auto& v) { o.sink_port = number<std::uint16_t>(v); }},
-        {"--sink-source", [&](const auto& v) { o.sink_source = v; }},
-        {"--sink-credit", [&](const auto& v) { o.sink_credit = number<int>(v); }},
-        {"--sink-rate", [&](const auto& v) { o.sink_rate = number<std::uint64_t>(v); }},
-        {"--subscribe", [&](const auto& v) { o.subscribe = v; }},
-        {"--server", [&](const auto& v) { o.server = number<pid_t>(v); }},
+    base::command_line line;
+    const auto count = [&](std::string_view name, auto& target) {
+        using integer = std::remove_reference_t<decltype(target)>;
+        constexpr auto most = std::numeric_limits<integer>::max();
+        line.number<integer>(
+            name, 0, std::cmp_less(most, 1'000'000'000) ? most : integer{1'000'000'000}, target
+        );
     };
-    for (int i = 1; i < argc; ++i) {
-        const std::string_view name = argv[i];
-        if (name == "--tls") {
-            o.tls = true;
-        } else if (name == "--free-run") {
-            o.free_run = true;
-        } else if (const auto found = settings.find(name); found == settings.end()) {
-            usage("no such option: " + std::string(name));
-        } else if (++i == argc) {
-            usage("no value for " + std::string(name));
-        } else {
-            found->second(argv[i]);
-        }
-    }
+    count("--clients", o.clients);
+    count("--window", o.window);
+    count("--qos", o.qos);
+    count("--size", o.size);
+    count("--rate", o.rate);
+    count("--connecting", o.connecting);
+    count("--baseline", o.baseline);
+    count("--sink-credit", o.sink_credit);
+    count("--sink-rate", o.sink_rate);
+    count("--server", o.server);
+    line.value("--mode", [&](auto v) { return take_mode(v, o.mode); })
+        .text("--host", o.host)
+        .port("--port", o.port)
+        .text("--topic", o.topic)
+        .value("--warmup", [&](auto v) { return take_seconds(v, o.warmup); })
+        .value("--seconds", [&](auto v) { return take_seconds(v, o.seconds); })
+        .port("--sink-port", o.sink_port)
+        .text("--sink-source", o.sink_source)
+        .text("--subscribe", o.subscribe)
+        .flag("--tls", o.tls)
+        .flag("--free-run", o.free_run);
+    const auto parsed = line.parse({argv + 1, argv + argc});
+    if (parsed.what != base::command_line::verdict::run) usage(parsed.problem);
     if (o.qos > 1) usage("--qos is 0 or 1");
     if (o.size < 16) usage("--size is at least 16");
     if (o.window == 0 || o.window > 60'000) usage("--window is 1 to 60000");

@@ -150,6 +150,13 @@ class BadInput(harness.TestCase):
                 packets = client.expect_closed()
                 self.assertTrue(packets and packets[0][0] == 0x20 and packets[0][1][1] in (0x84, 0x01), packets)
 
+    @harness.red_on("0.1.0")
+    def test_the_connect_flag_that_3_1_does_not_use_may_be_set(self):
+        body = harness.text("MQIsdp") + bytes([3, 0x03, 0, 60]) + harness.text("c31")
+        with Client(self.worker.port, introduce=False) as client:
+            client.send(harness.packet(0x10, body))
+            client.expect(harness.CONNACK_ACCEPTED)
+
     def test_packets_of_3_1_1_close_the_connection(self):
         for name, (make, _) in PACKETS.items():
             with self.subTest(name), Client(self.worker.port, client_id="bad3") as client:

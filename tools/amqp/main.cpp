@@ -4,12 +4,10 @@
 #include "version.hpp"
 
 #include <iostream>
-#include <string>
-#include <vector>
 
 int main(int argc, char** argv) {
     using namespace pgw::tools;
-    const auto parsed = parse_options(std::vector<std::string>(argv + 1, argv + argc));
+    const auto parsed = parse_options({argv + 1, argv + argc});
     if (const auto* problem = std::get_if<usage_error>(&parsed)) {
         std::cerr << "pgw-amqp: " << problem->text << "\n\n" << usage_text;
         return exit_usage;

@@ -1,8 +1,9 @@
 #include "tools/amqp/options.hpp"
 
-#include <charconv>
-#include <optional>
-#include <string_view>
+#include "common/base/command_line.hpp"
+
+#include <limits>
+#include <utility>
 
 namespace pgw::tools {
 
@@ -34,106 +35,101 @@ exit codes: 0 done, 1 timeout or not accepted, 2 usage, 3 connection failed
 
 namespace {
 
-template <class Number>
-bool parse_number(std::string_view text, Number& out) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    return error == std::errc() && end == text.data() + text.size();
-}
-
-std::optional<std::string> parse_url(const std::string& url, tool_options& out) {
+/// What is wrong with it; empty: nothing.
+std::string parse_url(const std::string& url, tool_options& out) {
     const auto scheme_end = url.find("://");
     const auto scheme = url.substr(0, scheme_end);
     if (scheme_end == std::string::npos || (scheme != "amqp" && scheme != "amqps")) {
-        return "URL must begin with amqp:// or amqps://";
+        return "does not begin with amqp:// or amqps://";
     }
     const auto host_begin = scheme_end + 3;
     const auto path = url.find('/', host_begin);
     out.server = url.substr(0, path);
     if (path != std::string::npos) out.address = url.substr(path + 1);
-    if (out.server.size() == host_begin) return "URL has no host";
-    return std::nullopt;
+    if (out.server.size() == host_begin) return "has no host";
+    return {};
 }
 
-/// The problem, or nullopt when the option was taken.
-std::optional<std::string> take_value(
-    tool_options& out, std::string_view name, const std::string& value
-) {
-    auto bad = "bad value for " + std::string(name) + ": " + value;
-    if (name == "--count") {
-        if (!parse_number(value, out.count) || out.count == 0) return bad;
-    } else if (name == "--timeout") {
-        double seconds = 0;
-        if (!parse_number(value, seconds) || !(seconds > 0 && seconds < 1e6)) return bad;
-        out.timeout_ms = static_cast<std::uint32_t>(seconds * 1000);
-    } else if (name == "--settle") {
-        if (value == "accept") {
-            out.settle = settle_as::accept;
-        } else if (value == "release") {
-            out.settle = settle_as::release;
-        } else if (value == "reject") {
-            out.settle = settle_as::reject;
-        } else {
-            return bad;
-        }
-    } else if (name == "--property") {
-        const auto equals = value.find('=');
-        if (equals == std::string::npos) return bad;
-        out.properties.emplace_back(value.substr(0, equals), value.substr(equals + 1));
-    } else if (name == "--user") {
-        out.user = value;
-    } else if (name == "--password") {
-        out.password = value;
-    } else if (name == "--ca") {
-        out.ca = value;
-    } else if (name == "--body") {
-        out.body = value;
-    } else if (name == "--subject") {
-        out.subject = value;
-    } else if (name == "--to") {
-        out.to = value;
+std::string take_settle(std::string_view value, settle_as& out) {
+    if (value == "accept") {
+        out = settle_as::accept;
+    } else if (value == "release") {
+        out = settle_as::release;
+    } else if (value == "reject") {
+        out = settle_as::reject;
     } else {
-        return "unknown option " + std::string(name);
+        return "is not accept, release or reject";
     }
-    return std::nullopt;
+    return {};
+}
+
+std::string take_timeout(std::string_view value, std::uint32_t& out) {
+    const auto seconds = base::parse_number<double>(value);
+    if (!seconds || !(*seconds > 0 && *seconds < 1e6)) return "is not a number of seconds";
+    out = static_cast<std::uint32_t>(*seconds * 1000);
+    return {};
+}
+
+std::string take_property(std::string_view value, tool_options& out) {
+    const auto equals = value.find('=');
+    if (equals == std::string_view::npos) return "is not NAME=VALUE";
+    out.properties.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+    return {};
+}
+
+base::command_line options_into(tool_options& out, bool& has_url) {
+    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+    base::command_line line;
+    line.flag("--json", out.json)
+        .flag("--durable", out.durable)
+        .number<std::uint64_t>("--count", 1, most, out.count)
+        .value("--timeout", [&out](auto value) { return take_timeout(value, out.timeout_ms); })
+        .value("--settle", [&out](auto value) { return take_settle(value, out.settle); })
+        .value("--property", [&out](auto value) { return take_property(value, out); })
+        .text("--user", out.user)
+        .text("--password", out.password)
+        .text("--ca", out.ca)
+        .text("--body", out.body)
+        .text("--subject", out.subject)
+        .text("--to", out.to)
+        .positional([&](std::string_view url) {
+            if (has_url) return std::string("is one argument too many");
+            has_url = true;
+            return parse_url(std::string(url), out);
+        });
+    return line;
 }
 
 }  // namespace
 
-std::variant<tool_options, usage_error> parse_options(const std::vector<std::string>& arguments) {
+std::variant<tool_options, usage_error> parse_options(const std::vector<std::string_view>& arguments
+) {
+    using verdict = base::command_line::verdict;
     tool_options out;
     if (arguments.empty()) return usage_error{"a command is needed"};
-    const auto& command = arguments.front();
+    const auto command = arguments.front();
     if (command == "--help" || command == "-h") return out;
     if (command == "--version") {
         out.command = tool_command::version;
         return out;
     }
-    if (command == "receive") {
-        out.command = tool_command::receive;
-    } else if (command == "send") {
-        out.command = tool_command::send;
-    } else {
-        return usage_error{"unknown command " + command};
+    if (command != "receive" && command != "send") {
+        return usage_error{"unknown command '" + std::string(command) + "'"};
     }
     bool has_url = false;
-    for (std::size_t i = 1; i < arguments.size(); ++i) {
-        const auto& argument = arguments[i];
-        if (argument == "--json") {
-            out.json = true;
-        } else if (argument == "--durable") {
-            out.durable = true;
-        } else if (argument.starts_with("--")) {
-            if (i + 1 >= arguments.size()) return usage_error{argument + " needs a value"};
-            if (const auto problem = take_value(out, argument, arguments[++i])) {
-                return usage_error{*problem};
-            }
-        } else if (has_url) {
-            return usage_error{"unexpected argument " + argument};
-        } else {
-            if (const auto problem = parse_url(argument, out)) return usage_error{*problem};
-            has_url = true;
-        }
+    auto parsed = options_into(out, has_url).parse({arguments.begin() + 1, arguments.end()});
+    switch (parsed.what) {
+        case verdict::wrong:
+            return usage_error{std::move(parsed.problem)};
+        case verdict::help:
+            return out;
+        case verdict::version:
+            out.command = tool_command::version;
+            return out;
+        case verdict::run:
+            break;
     }
+    out.command = command == "send" ? tool_command::send : tool_command::receive;
     if (!has_url) return usage_error{"a URL is needed"};
     if (out.address.empty() && (out.command == tool_command::receive || out.to.empty())) {
         return usage_error{"the URL needs an address: amqp://host:port/address"};

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -37,7 +38,8 @@ struct usage_error {
 };
 
 /// `arguments` without the program's name.
-std::variant<tool_options, usage_error> parse_options(const std::vector<std::string>& arguments);
+std::variant<tool_options, usage_error> parse_options(const std::vector<std::string_view>& arguments
+);
 
 extern const char* const usage_text;
 

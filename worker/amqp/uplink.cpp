@@ -2,6 +2,7 @@
 // they see goes back into it.
 #include "worker/amqp/uplink.hpp"
 
+#include "common/base/address.hpp"
 #include "worker/amqp/endpoint_connector.hpp"
 #include "worker/amqp/uplink_connection.hpp"
 #include "worker/amqp/uplink_machine.hpp"
@@ -39,10 +40,6 @@ std::vector<manifest::endpoint> endpoints_of(const manifest::upstream& upstream)
     const auto& embedded = *upstream.embedded;
     const bool any = embedded.address == "0.0.0.0" || embedded.address == "::";
     return {{false, any ? "127.0.0.1" : embedded.address, embedded.port}};
-}
-
-bool is_loopback(const std::string& host) {
-    return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
 class uplink_impl final : public uplink, private connection_events {
@@ -163,7 +160,7 @@ private:
         const auto& to = endpoint();
         if (!to.tls) {
             if (settings_.upstream.sasl.mechanism == manifest::sasl_mechanism::plain &&
-                !is_loopback(to.host)) {
+                !base::is_loopback(to.host)) {
                 log_.warn("password sent without TLS", {{"host", to.host}});
             }
             return net::byte_stream(fd);

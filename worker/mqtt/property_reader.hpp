@@ -8,33 +8,79 @@
 
 #include <cstdint>
 #include <string_view>
-#include <type_traits>
+#include <vector>
 
 namespace pgw::mqtt {
 
-/// One property's value: the member that its type uses is set.
-struct property_value {
-    std::uint32_t number = 0;
-    std::string_view text;
-    std::string_view second;  ///< A user property's value.
-    base::bytes_view data;
-};
+/// Fails with `error` unless the value is in range.
+inline void require(reader& in, bool in_range, errc error) noexcept {
+    if (in.ok() && !in_range) in.fail(error);
+}
 
-/// Reads the value of a known property with its range check.
-void read_property_value(reader& in, property_id id, property_value& value) noexcept;
+/// UTF-8 without wildcards; a topic is not empty. [MQTT-3.3.2-13], [MQTT-3.3.2-14]
+std::string_view read_response_topic(reader& in) noexcept;
 
-/// Puts a value that was read into the member that its row names.
-template <class Member>
-void assign(Member& member, const property_value& value) noexcept {
-    using type = typename Member::value_type;
-    if constexpr (std::is_same_v<type, bool>) {
-        member = value.number != 0;
-    } else if constexpr (std::is_integral_v<type>) {
-        member = type(value.number);
-    } else if constexpr (std::is_same_v<type, std::string_view>) {
-        member = value.text;
+/// The value of a property that has one, with its range check (MQTT 5 table 2-4 and the sections it
+/// points to).
+template <property_id Id>
+auto read_value(reader& in) noexcept {
+    constexpr auto type = type_of(Id);
+    if constexpr (Id == property_id::response_topic) {
+        return read_response_topic(in);
+    } else if constexpr (type == property_type::byte) {
+        const auto value = in.u8();
+        require(in, value <= 1, errc::invalid_property_value);
+        return value;
+    } else if constexpr (type == property_type::two) {
+        const auto value = in.u16();
+        if constexpr (Id == property_id::receive_maximum) {
+            require(in, value != 0, errc::invalid_property_value);
+        } else if constexpr (Id == property_id::topic_alias) {
+            require(in, value != 0, errc::invalid_topic_alias);  // [MQTT-3.3.2-8]
+        }
+        return value;
+    } else if constexpr (type == property_type::four) {
+        const auto value = in.u32();
+        if constexpr (Id == property_id::maximum_packet_size) {
+            require(in, value != 0, errc::invalid_property_value);
+        }
+        return value;
+    } else if constexpr (type == property_type::variable) {
+        const auto value = in.variable_integer();
+        require(in, value != 0, errc::invalid_property_value);
+        return value;
+    } else if constexpr (type == property_type::binary) {
+        return in.binary();
     } else {
-        member = value.data;
+        static_assert(type == property_type::text);
+        return in.text();
+    }
+}
+
+/// Adds to a list that may hold `most`.
+template <class Item>
+void add(reader& in, std::vector<Item>& list, std::size_t most, const Item& item) {
+    if (!in.ok()) return;
+    if (list.size() >= most) {
+        in.fail(errc::limit_exceeded);
+    } else {
+        list.push_back(item);
+    }
+}
+
+/// Reads the value that a row is about and puts it where the row says, or into the buffers.
+template <class Row, class Properties>
+void read_row(reader& in, const decode_limits& limits, decode_buffers& buffers, Properties& out) {
+    if constexpr (Row::id == property_id::user_property) {
+        const auto key = in.text();
+        const auto value = in.text();
+        add(in, buffers.user_properties, limits.max_user_properties, user_property{key, value});
+    } else if constexpr (Row::repeats) {
+        const std::uint32_t value = read_value<Row::id>(in);
+        add(in, buffers.subscription_identifiers, limits.max_filters, value);
+    } else {
+        using type = typename Row::value_type::value_type;
+        Row::of(out) = type(read_value<Row::id>(in));
     }
 }
 
@@ -52,7 +98,7 @@ void read_properties(
     while (in.ok() && block.ok() && !block.empty()) {
         const std::uint32_t number = block.variable_integer();
         if (!block.ok()) break;
-        if (!rows::legal.has(number)) {
+        if (number >= property_set::end || !rows::legal.has(number)) {
             block.fail(errc::invalid_property);
             break;
         }
@@ -61,30 +107,13 @@ void read_properties(
             break;
         }
         seen.add(number);
-        property_value value;
-        read_property_value(block, property_id(number), value);
-        if (!block.ok()) break;
         rows::with(property_id(number), [&](auto row) {
-            if constexpr (row.id == property_id::user_property) {
-                if (buffers.user_properties.size() >= limits.max_user_properties) {
-                    block.fail(errc::limit_exceeded);
-                } else {
-                    buffers.user_properties.push_back({value.text, value.second});
-                }
-            } else if constexpr (row.repeats) {
-                if (buffers.subscription_identifiers.size() >= limits.max_filters) {
-                    block.fail(errc::limit_exceeded);
-                } else {
-                    buffers.subscription_identifiers.push_back(value.number);
-                }
-            } else {
-                assign(row.of(out), value);
-            }
+            read_row<decltype(row)>(block, limits, buffers, out);
         });
     }
     if (!block.ok()) in.fail(block.error());
     out.user_properties = buffers.user_properties;
-    if constexpr (std::is_same_v<Properties, publish_properties>) {
+    if constexpr (requires { out.subscription_identifiers; }) {
         out.subscription_identifiers = buffers.subscription_identifiers;
     }
 }

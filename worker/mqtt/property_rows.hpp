@@ -88,7 +88,9 @@ constexpr bool holds(property_type type) noexcept {
 /// A set of property identifiers; all are below 64.
 class property_set {
 public:
-    constexpr bool has(std::uint32_t id) const noexcept { return id < 64 && ((bits_ >> id) & 1u); }
+    static constexpr std::uint32_t end = 64;
+
+    constexpr bool has(std::uint32_t id) const noexcept { return ((bits_ >> id) & 1u) != 0; }
     constexpr void add(std::uint32_t id) noexcept { bits_ |= std::uint64_t(1) << id; }
 
 private:
@@ -144,10 +146,10 @@ struct row_list {
 
     /// Calls `use(row{})` for each, in the order in which they are written.
     template <class Use>
-    static constexpr void for_each(Use&& use) {
+    [[gnu::always_inline]] static constexpr void for_each(Use&& use) {
         (use(Rows{}), ...);
     }
-    /// Calls `use(row{})` for the one with this identifier.
+    /// Calls `use(row{})` for the row with this identifier; there is one.
     template <class Use>
     static constexpr void with(property_id id, Use&& use) {
         static_cast<void>(((Rows::id == id && (use(Rows{}), true)) || ...));

@@ -121,29 +121,33 @@ private:
 using size_writer = basic_writer<size_sink>;
 using memory_writer = basic_writer<memory_sink>;
 
-template <class Writer, class Properties>
-void write_each_property(Writer& out, const Properties& properties) noexcept {
-    property_rows<Properties>::for_each([&](auto row) {
-        const auto& member = row.of(properties);
-        if constexpr (row.id == property_id::user_property) {
-            out.properties(member);
-        } else if constexpr (row.repeats) {
-            for (const auto value : member) out.subscription_identifier(value);
-        } else if constexpr (row.id == property_id::subscription_identifier) {
-            if (member) out.subscription_identifier(*member);
-        } else {
-            out.property(row.id, member);
-        }
-    });
+template <class Row, class Writer, class Properties>
+[[gnu::always_inline]] inline void write_row(Writer& out, const Properties& from) noexcept {
+    const auto& member = Row::of(from);
+    if constexpr (Row::id == property_id::user_property) {
+        out.properties(member);
+    } else if constexpr (Row::repeats) {
+        for (const auto value : member) out.subscription_identifier(value);
+    } else if constexpr (Row::id == property_id::subscription_identifier) {
+        if (member) out.subscription_identifier(*member);
+    } else {
+        out.property(Row::id, member);
+    }
+}
+
+template <class Writer, class Properties, class... Rows>
+void write_rows(Writer& out, const Properties& from, row_list<Properties, Rows...>) noexcept {
+    (write_row<Rows>(out, from), ...);
 }
 
 /// Property length and properties, in the order of their rows.
 template <class Writer, class Properties>
 void write_properties(Writer& out, const Properties& properties) noexcept {
+    const property_rows<Properties> rows;
     size_writer size;
-    write_each_property(size, properties);
+    write_rows(size, properties, rows);
     out.variable_integer(std::uint32_t(size.size()));
-    write_each_property(out, properties);
+    write_rows(out, properties, rows);
 }
 
 }  // namespace pgw::mqtt

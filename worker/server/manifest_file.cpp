@@ -32,11 +32,8 @@ base::file_text read_first_manifest(const std::string& path) {
 }
 
 std::string manifest_hash(std::string_view text) {
-    const auto hash = XXH64(text.data(), text.size(), 0);
     std::string out;
-    for (int shift = 56; shift >= 0; shift -= 8) {
-        base::append_hex(out, static_cast<unsigned char>(hash >> shift));
-    }
+    base::append_hex(out, std::uint64_t{XXH64(text.data(), text.size(), 0)});
     return out;
 }
 

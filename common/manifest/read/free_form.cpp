@@ -2,7 +2,7 @@
 #include "common/manifest/read/free_form.hpp"
 
 #include "common/manifest/judge/rules.hpp"
-#include "common/manifest/text/plain_scalar.hpp"
+#include "common/yaml/plain_scalar.hpp"
 
 #include <charconv>
 #include <utility>
@@ -26,16 +26,16 @@ Number number_of(std::string_view text) {
 json::value to_value(const node& n, const std::string& path, std::vector<problem>& out);
 
 json::value plain_value(const node& n, const std::string& path, std::vector<problem>& out) {
-    switch (classify_plain(n.scalar)) {
-        case plain_type::text:
+    switch (yaml::classify_plain(n.scalar)) {
+        case yaml::plain_type::text:
             return json::value(n.scalar);
-        case plain_type::boolean:
+        case yaml::plain_type::boolean:
             return n.scalar.front() == 't' || n.scalar.front() == 'T';
-        case plain_type::integer:
+        case yaml::plain_type::integer:
             return number_of<std::int64_t>(n.scalar);
-        case plain_type::number:
+        case yaml::plain_type::number:
             return number_of<double>(n.scalar);
-        case plain_type::unclear:
+        case yaml::plain_type::unclear:
             out.push_back(
                 {path,
                  in_quotes(n.scalar) + " is not text to every reader; write it in quotes",

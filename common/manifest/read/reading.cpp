@@ -2,8 +2,8 @@
 #include "common/manifest/read/reading.hpp"
 
 #include "common/manifest/read/free_form.hpp"
-#include "common/manifest/text/plain_scalar.hpp"
 #include "common/manifest/text/suggest.hpp"
+#include "common/yaml/plain_scalar.hpp"
 
 #include <utility>
 
@@ -41,7 +41,8 @@ void refuse_null(reading& r, const node& n, const std::string& path) {
 bool expect_text(reading& r, const node& n, const std::string& path) {
     if (!n.is_scalar()) {
         r.report(path, std::string("must be text, not ") + name_of(n.kind), n.mark);
-    } else if (n.kind == node::kind_type::plain && classify_plain(n.scalar) != plain_type::text) {
+    } else if (n.kind == node::kind_type::plain &&
+               yaml::classify_plain(n.scalar) != yaml::plain_type::text) {
         r.report(path, in_quotes(n.scalar) + " is not text; write it in quotes", n.mark);
     } else {
         return true;
@@ -50,7 +51,8 @@ bool expect_text(reading& r, const node& n, const std::string& path) {
 }
 
 bool is_integer(const node& n) {
-    return n.kind == node::kind_type::plain && classify_plain(n.scalar) == plain_type::integer;
+    return n.kind == node::kind_type::plain &&
+           yaml::classify_plain(n.scalar) == yaml::plain_type::integer;
 }
 
 void refuse_name(

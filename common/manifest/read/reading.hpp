@@ -1,4 +1,4 @@
-// Nodes into single values, with every problem noted: what the view that reads is made of.
+// Nodes into single values, with every problem reported: what the view that reads is made of.
 #pragma once
 
 #include "common/manifest/judge/rules.hpp"

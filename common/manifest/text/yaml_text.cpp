@@ -3,7 +3,7 @@
 #include "common/manifest/text/yaml_text.hpp"
 
 #include "common/base/json_text.hpp"
-#include "common/manifest/text/plain_scalar.hpp"
+#include "common/yaml/plain_scalar.hpp"
 
 #include <algorithm>
 
@@ -21,7 +21,7 @@ bool is_plain(std::string_view text) {
     for (const std::string_view word : {"null", "Null", "NULL"}) {
         if (text == word) return false;
     }
-    return classify_plain(text) == plain_type::text &&
+    return yaml::classify_plain(text) == yaml::plain_type::text &&
            std::all_of(text.begin(), text.end(), [&](char c) {
                return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
                       c == '/';

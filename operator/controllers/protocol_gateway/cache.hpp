@@ -2,7 +2,7 @@
 // writes, whose answers are newer than the watches.
 #pragma once
 
-#include "common/kube/reflector.hpp"
+#include "common/kube/reflector_sink.hpp"
 #include "operator/controllers/protocol_gateway/model.hpp"
 #include "operator/controllers/protocol_gateway/report.hpp"
 

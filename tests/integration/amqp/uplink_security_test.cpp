@@ -1,12 +1,10 @@
 // TLS to the upstream, and peers that do not speak AMQP at all.
 #include "tests/integration/amqp/uplink_fixture.hpp"
+#include "tests/support/certificates.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 namespace pgw::test {
@@ -14,33 +12,15 @@ namespace {
 
 using boost::asio::ip::tcp;
 
-/// A certificate authority and a server certificate for the name `upstream.test`.
-class certificates {
-public:
-    certificates() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "pgw-tls-XXXXXX").string();
-        directory_ = ::mkdtemp(pattern.data());
-        run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
-            " -subj /CN=test-ca -keyout ca.key -out ca.crt");
-        run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=upstream.test"
-            " -keyout tls.key -out tls.csr");
-        run("printf 'subjectAltName=DNS:upstream.test\\n' > ext");
-        run("openssl x509 -req -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2"
-            " -extfile ext -out tls.crt");
-    }
-    ~certificates() { std::filesystem::remove_all(directory_); }
-    std::string path(const std::string& name) const { return directory_ + "/" + name; }
-
-private:
-    void run(const std::string& command) {
-        const auto full = "cd " + directory_ + " && " + command + " 2>/dev/null";
-        EXPECT_EQ(std::system(full.c_str()), 0) << command;
-    }
-    std::string directory_;
-};
-
 class uplink_tls_test : public uplink_test {
 protected:
+    uplink_tls_test() {
+        const auto authority = certificate::authority("test CA");
+        const auto server = authority.issue("upstream.test", "DNS:upstream.test");
+        files.write("ca.crt", authority.certificate_pem());
+        files.write("tls.crt", server.certificate_pem());
+        files.write("tls.key", server.key_pem());
+    }
     void listen() {
         peer_options options;
         options.tls = std::make_shared<net::tls_context>(net::tls_files{
@@ -64,7 +44,7 @@ protected:
         EXPECT_EQ(settings.tls->reload(), std::nullopt);
         return settings;
     }
-    certificates files;
+    temporary_directory files;
     std::unique_ptr<amqp_peer> peer;
 };
 

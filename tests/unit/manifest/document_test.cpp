@@ -70,8 +70,8 @@ TEST(document, paths_count_list_items) {
 }
 
 TEST(document, nothing_is_no_manifest) {
-    EXPECT_THAT(problems_of(""), HasSubstr("the manifest is empty"));
-    EXPECT_THAT(problems_of("# only a comment\n"), HasSubstr("the manifest is empty"));
+    EXPECT_THAT(problems_of(""), HasSubstr("manifest: is empty"));
+    EXPECT_THAT(problems_of("# only a comment\n"), HasSubstr("manifest: is empty"));
     EXPECT_THAT(problems_of("just text"), HasSubstr("must be an object"));
     EXPECT_THAT(problems_of("~"), HasSubstr("must be an object"));
 }

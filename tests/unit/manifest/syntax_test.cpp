@@ -1,8 +1,8 @@
 // The syntaxes of names and addresses, of scalars without quotes, and text that survives YAML.
 #include "common/manifest/text/syntax.hpp"
 
-#include "common/manifest/text/plain_scalar.hpp"
 #include "common/manifest/text/yaml_text.hpp"
+#include "common/yaml/plain_scalar.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,6 +11,8 @@
 namespace {
 
 using namespace pgw::manifest;
+using pgw::yaml::classify_plain;
+using pgw::yaml::plain_type;
 
 const std::string long_part(63, 'a');
 

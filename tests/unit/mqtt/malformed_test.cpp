@@ -182,6 +182,7 @@ INSTANTIATE_TEST_SUITE_P(mqtt, forbidden, testing::ValuesIn(rows), [](const auto
 
 // clang-format off
 const row allowed_rows[] = {
+    {"connect_3_1_unused_flag", v31, "10 0f 0006 'MQIsdp' 03 03 000a 0001 'c'", errc::ok},
     {"connect_3_1", v31, "10 0f 0006 'MQIsdp' 03 02 000a 0001 'c'", errc::ok},
     {"connect_password_without_user_name_v5", v5, "10 11 0004 'MQTT' 05 42 000a 00 0001 'c' 0001 'p'", errc::ok},
     {"connect_empty_client_id_MQTT_3_1_3_6", v5, "10 0d 0004 'MQTT' 05 02 000a 00 0000", errc::ok},

@@ -1,5 +1,5 @@
 // Tells numbers and truth values from text.
-#include "common/manifest/text/plain_scalar.hpp"
+#include "common/yaml/plain_scalar.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-namespace pgw::manifest {
+namespace pgw::yaml {
 
 namespace {
 
@@ -102,4 +102,4 @@ plain_type classify_plain(std::string_view text) {
     return fits<double>(text) ? plain_type::number : plain_type::unclear;
 }
 
-}  // namespace pgw::manifest
+}  // namespace pgw::yaml

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace pgw::manifest {
+namespace pgw::yaml {
 
 enum class plain_type : std::uint8_t {
     text,
@@ -16,4 +16,4 @@ enum class plain_type : std::uint8_t {
 
 plain_type classify_plain(std::string_view text);
 
-}  // namespace pgw::manifest
+}  // namespace pgw::yaml
