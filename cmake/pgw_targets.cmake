@@ -11,23 +11,34 @@ function(pgw_module name)
     add_library(pgw::${name} ALIAS pgw_${name})
 endfunction()
 
-# pgw_test(NAME LABEL unit|integration SOURCES ... DEPS ...): one GoogleTest program; every test in it is a ctest test.
+# pgw_test(NAME LABEL unit|integration [THREADS] SOURCES ... DEPS ... [DEFINITIONS ...]): one GoogleTest program; every test in it is a ctest test. A unit test
+# that starts no THREADS has nothing to show to the thread sanitizer, and is left out of its build.
 function(pgw_test name)
-    cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+    cmake_parse_arguments(arg "THREADS" "LABEL;TIMEOUT" "SOURCES;DEPS;DEFINITIONS" ${ARGN})
+    if(PGW_SANITIZE MATCHES thread AND arg_LABEL STREQUAL unit AND NOT arg_THREADS)
+        return()
+    endif()
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 60)
     endif()
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE pgw_options ${arg_DEPS} GTest::gmock GTest::gtest_main)
-    if(PGW_SANITIZE)
-        target_compile_options(${name} PRIVATE -O0)  # Compiling tests takes longer than running them.
+    target_compile_definitions(${name} PRIVATE ${arg_DEFINITIONS})
+    target_compile_options(${name} PRIVATE -O0)  # Compiling tests takes longer than running them.
+    if(TARGET pgw_test_headers)
+        target_precompile_headers(${name} REUSE_FROM pgw_test_headers)
+        set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER "${PGW_TEST_LAUNCHER}")
     endif()
+    set_property(GLOBAL APPEND PROPERTY PGW_TEST_PROGRAMS ${name})
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
 # pgw_fuzz(NAME SOURCES x.cpp CORPUS dir DEPS ...): with PGW_BUILD_FUZZERS a libFuzzer program; always a ctest test that replays CORPUS.
 function(pgw_fuzz name)
     cmake_parse_arguments(arg "" "CORPUS" "SOURCES;DEPS" ${ARGN})
+    if(PGW_SANITIZE MATCHES thread)
+        return()  # One thread.
+    endif()
     if(PGW_BUILD_FUZZERS)
         add_executable(${name} ${arg_SOURCES})
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
@@ -35,6 +46,7 @@ function(pgw_fuzz name)
         add_executable(${name} ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
     endif()
     target_link_libraries(${name} PRIVATE pgw_options ${arg_DEPS})
+    set_property(GLOBAL APPEND PROPERTY PGW_TEST_PROGRAMS ${name})
     if(PGW_BUILD_FUZZERS)
         add_test(NAME ${name}_corpus COMMAND ${name} -runs=0 ${arg_CORPUS})
     else()

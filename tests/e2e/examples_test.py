@@ -132,7 +132,10 @@ class Examples(harness.TestCase):
         self.assertEqual(found, (body, topic, 1, subject, properties))
 
     def through_the_embedded_broker(self):
-        cluster.wait_ready(self.namespace, self.apply())
+        # The examples keep the broker on loopback, in a pod too; here the consumer is outside of it.
+        loopback = "embedded: {address: 127.0.0.1,"
+        self.assertIn(loopback, self.text)
+        cluster.wait_ready(self.namespace, self.apply(self.text.replace(loopback, "embedded: {address: 0.0.0.0,")))
         self.publish(1883, "line1/temperature", "21.5")
         (pod,) = cluster.pods(self.namespace, f"{GATEWAY}={self.name}")
         url = f"amqp://{pod['status']['podIP']}:5672/telemetry"

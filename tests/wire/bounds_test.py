@@ -106,10 +106,11 @@ class Memory(harness.TestCase):
             before = resident(worker)
 
             def send(worker, number):
-                rest = b"\x00" + text("w") + text(b"y" * 60_000)
+                # To topics that are dropped: what the embedded broker keeps is not what is measured.
+                rest = b"\x00" + text("$SYS/w") + text(b"y" * 60_000)
                 client = Client(worker.port, V5, client_id=f"w{number}", flags=2 | 4, rest=rest)
                 for alias in range(1, 9):
-                    client.send(publish("t/" + "a" * 8000, "", version=V5, props=[topic_alias(alias)]))
+                    client.send(publish("$SYS/" + "a" * 8000, "", version=V5, props=[topic_alias(alias)]))
                 return client
 
             self.crowd(worker, 400, send)

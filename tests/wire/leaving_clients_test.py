@@ -1,6 +1,8 @@
 """Clients that leave: what they sent whole is processed, their Wills are not lost, and bridges stay."""
 
 import json
+import queue
+import socket
 import struct
 import time
 
@@ -15,7 +17,7 @@ def with_will(topic, payload, qos=1, retain=False):
 
 def reset(client):
     """Ends the connection without a FIN."""
-    client.socket.setsockopt(harness.socket.SOL_SOCKET, harness.socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.socket.close()
 
 
@@ -30,7 +32,7 @@ class Leaving(harness.TestCase):
         while True:
             try:
                 delivery = peer.deliveries.get(timeout=seconds)
-            except harness.queue.Empty:
+            except queue.Empty:
                 return bodies(got)
             time.sleep(delay)
             peer.settle(delivery)
@@ -55,7 +57,7 @@ class Leaving(harness.TestCase):
             client = Client(worker.port, client_id="burst", **with_will("will", "will"))
             client.send(b"".join(publish("t", f"m{i:03}", 1, i + 1) for i in range(150)))
             time.sleep(0.2)
-            client.socket.shutdown(harness.socket.SHUT_WR)
+            client.socket.shutdown(socket.SHUT_WR)
             client.socket.close()
             got = self.drain(peer, delay=0.003)
             self.assertEqual(got, [f"m{i:03}" for i in range(150)] + ["will"])

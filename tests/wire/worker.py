@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -39,6 +40,23 @@ def manifest(port, admin_port, upstream=None, listeners=None, **spec):
     }
 
 
+def without_unknown_fields(document, folder):
+    """The document less what this worker does not know. For older versions: what they lack a field for, they do in their only way."""
+    path = os.path.join(folder, "asked.yaml")
+    while True:
+        with open(path, "w") as file:
+            json.dump(document, file)
+        done = subprocess.run([WORKER, "--config", path, "--check"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        unknown = re.search(r": spec\.(\S+): is not a known field", done.stdout + done.stderr)
+        if not unknown:
+            return document
+        *way, last = [int(number) if number else name for name, number in re.findall(r"([A-Za-z0-9]+)|\[(\d+)\]", unknown[1])]
+        inner = document["spec"]
+        for step in way:
+            inner = inner[step]
+        del inner[last]
+
+
 def generic_upstream(port, **more):
     return {"name": "peer", "type": "Generic", "endpoints": [f"amqp://127.0.0.1:{port}"], **more}
 
@@ -60,6 +78,8 @@ class Worker:
         self.clean = True
 
     def command(self):
+        if "PGW_WITHOUT_UNKNOWN_FIELDS" in os.environ and isinstance(self.document, dict):
+            self.document = without_unknown_fields(self.document, self.folder)
         self.write_document()
         command = [WORKER, "--config", self.config, *map(str, self.arguments)]
         return command + (["--secrets-dir", self.secrets] if self.secrets else [])

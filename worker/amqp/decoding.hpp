@@ -8,6 +8,7 @@
 #include "worker/amqp/encoding.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -68,8 +69,13 @@ private:
 };
 
 /// Whether the value at the beginning of `bytes` is whole and nowhere nested deeper than `deepest`
-/// (at most 32): lists, maps and descriptors count. Arrays may hold simple values only.
-bool nesting_within(base::bytes_view bytes, int deepest) noexcept;
+/// (at most 32): lists, maps and descriptors count. Arrays may hold simple values only. Nor may there
+/// be more than `most_values` of all kinds, elements of arrays too.
+bool nesting_within(
+    base::bytes_view bytes,
+    int deepest,
+    std::size_t most_values = std::numeric_limits<std::size_t>::max()
+) noexcept;
 
 /// One section of a message.
 struct section_view {

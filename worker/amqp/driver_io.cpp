@@ -68,7 +68,7 @@ void driver_io::step_handshake() {
 }
 
 void driver_io::wait_read() {
-    if (reading_ || stalled_ || !descriptor_.is_open()) return;
+    if (reading_ || stalled_ || (polite_ && blocked_) || !descriptor_.is_open()) return;
     reading_ = true;
     descriptor_.async_wait(
         boost::asio::posix::descriptor_base::wait_read,
@@ -96,11 +96,13 @@ void driver_io::wait_write() {
 void driver_io::on_readable() {
     if (context_.time != nullptr) context_.time->refresh();
     if (phase_ == phase::handshake) return step_handshake();
-    if (phase_ != phase::open || stalled_ || aborted_) return;
+    if (phase_ != phase::open || stalled_ || aborted_ || (polite_ && blocked_)) return;
     read_some();
     if (phase_ != phase::open) return;
     mark();
-    if (!pn_connection_driver_read_closed(&driver_)) wait_read();
+    // A polite one reads on once this is answered: a turn of the loop has many handlers, and as much
+    // input again could pile up as they read.
+    if (!polite_ && !pn_connection_driver_read_closed(&driver_)) wait_read();
 }
 
 void driver_io::read_some() {
@@ -200,6 +202,8 @@ void driver_io::flush() {
     if (aborted_) return finish();
     if (phase_ != phase::open) return;
     const bool drained = write_out();
+    blocked_ = !drained;
+    if (polite_ && drained && !pn_connection_driver_read_closed(&driver_)) wait_read();
     if (aborted_) return finish();
     if (events_ == nullptr) return;
     if (drained && pn_connection_driver_write_closed(&driver_)) {

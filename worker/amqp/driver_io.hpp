@@ -52,6 +52,10 @@ public:
     void abort(std::string_view condition, std::string_view description);
     /// Stops or resumes reading.
     void stall(bool stalled);
+    /// From now on nothing is read while the socket takes no output: for a peer that does not read,
+    /// what its own input makes us answer would pile up. Not for both ends of one connection, which
+    /// could wait for each other.
+    void read_only_while_written() { polite_ = true; }
     /// The lowest that the peer has announced for its sessions.
     std::uint32_t peer_handle_max() const noexcept { return guard_.handle_max(); }
     /// The owner goes: no more calls, the socket is closed now.
@@ -88,6 +92,8 @@ private:
     bool writing_ = false;  ///< A wait for writability is outstanding.
     bool stalled_ = false;
     bool aborted_ = false;
+    bool polite_ = false;   ///< See read_only_while_written().
+    bool blocked_ = false;  ///< The socket took not all of the output.
     bool dispatching_ = false;
     std::size_t kept_ = 0;  ///< Bytes in Proton's buffer that it has not been told of.
     base::time_point linger_until_{};

@@ -14,6 +14,12 @@ constexpr std::size_t frame_header = 8;
 constexpr std::size_t transfer_head = frame_header + 1024;
 constexpr std::size_t most_open_deliveries = 4096;
 constexpr int deepest_value = 24;
+// Proton keeps a hundred bytes and more for each value of an open or attach. Filters and properties
+// of real peers have some dozens.
+constexpr std::size_t most_values = 1024;
+// Proton keeps the state of a disposition with each delivery it is for, tens of bytes for one of the
+// wire; an error's condition, text and information are far smaller. [2.7.6]
+constexpr std::size_t largest_disposition = 4096;
 constexpr std::string_view miscounted = "performative with a wrong number of fields";
 
 enum performative : std::uint64_t {
@@ -21,6 +27,7 @@ enum performative : std::uint64_t {
     begin = 0x11,
     attach = 0x12,
     flow = 0x13,
+    disposition = 0x15,
     transfer = 0x14,
     detach = 0x16,
     end = 0x17,
@@ -154,7 +161,9 @@ std::string_view frame_guard::check_frame(std::span<std::byte> whole) {
     const auto offset = std::to_integer<std::size_t>(frame[4]) * 4;
     if (offset < frame_header || offset >= frame.size()) return {};  // empty, or Proton's own error
     const auto body = frame.subspan(offset);
-    if (!nesting_within(body, deepest_value)) return "malformed or deeply nested performative";
+    if (!nesting_within(body, deepest_value, most_values)) {
+        return "malformed, deeply nested or crowded performative";
+    }
     value_reader reader(body);
     const auto code = reader.read_descriptor();
     const auto list = reader.read_list();
@@ -187,6 +196,8 @@ std::string_view frame_guard::check_frame(std::span<std::byte> whole) {
             forget(channel, *handle);
             return {};
         }
+        case performative::disposition:
+            return body.size() > largest_disposition ? "disposition too large" : std::string_view();
         case performative::flow:
             clamp_flow(whole, fields);
             return {};

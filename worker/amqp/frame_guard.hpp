@@ -2,7 +2,8 @@
 //
 // These end its process: a frame before the open (a null pointer), a transfer that begins a
 // delivery in several frames without a delivery-id (an assertion), values nested so deeply that
-// decoding overflows the stack. A field of another type than specified it takes for missing, and a
+// decoding overflows the stack. An array of a billion nulls, or sixty thousand values in a map, take
+// the memory. A field of another type than specified it takes for missing, and a
 // frame for one about handle 0. A repeated SASL frame leaks. All are malformed or pointless.
 //
 // And for what it takes wrongly: it reads windows and credit, which are unsigned, into an int, so

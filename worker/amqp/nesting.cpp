@@ -12,8 +12,9 @@ constexpr std::size_t most_levels = 32;
 
 class nesting_walk {
 public:
-    nesting_walk(base::bytes_view bytes, int deepest) noexcept
+    nesting_walk(base::bytes_view bytes, int deepest, std::size_t most_values) noexcept
         : bytes_(bytes),
+          values_left_(most_values),
           deepest_(std::min(static_cast<std::size_t>(std::max(deepest, 0)), most_levels)) {}
 
     bool run() noexcept {
@@ -52,8 +53,14 @@ private:
             --depth_;
         }
     }
+    bool spend(std::size_t values) noexcept {
+        if (values > values_left_) return false;
+        values_left_ -= values;
+        return true;
+    }
     bool step() noexcept {
         std::size_t code = 0;
+        if (!spend(1)) return false;
         if (!number(1, code)) return false;
         if (code == 0) return enter({at_ + left(), 2});
         const auto upper = code >> 4;
@@ -104,12 +111,15 @@ private:
         const auto end = at_ + size;
         number(width, count);
         if (at_ < end && (!number(1, element) || element == 0 || element >= 0xc0)) return false;
+        // Elements of no width cost no bytes, but each is a value to who decodes them.
+        if (!spend(count)) return false;
         at_ = end;
         complete();
         return true;
     }
 
     base::bytes_view bytes_;
+    std::size_t values_left_;
     std::size_t deepest_;
     std::size_t at_ = 0;
     std::size_t depth_ = 0;
@@ -118,8 +128,8 @@ private:
 
 }  // namespace
 
-bool nesting_within(base::bytes_view bytes, int deepest) noexcept {
-    return nesting_walk(bytes, deepest).run();
+bool nesting_within(base::bytes_view bytes, int deepest, std::size_t most_values) noexcept {
+    return nesting_walk(bytes, deepest, most_values).run();
 }
 
 }  // namespace pgw::amqp

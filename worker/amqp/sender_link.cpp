@@ -1,5 +1,6 @@
 #include "worker/amqp/sender_link.hpp"
 
+#include "common/base/assert.hpp"
 #include "worker/amqp/driver_io.hpp"
 
 #include <proton/terminus.h>
@@ -118,6 +119,7 @@ void sender_link::release() {
 }
 
 void sender_link::attach(session_slot& slot, const std::string& name) {
+    PGW_ASSERT(link_ == nullptr && slot_ == nullptr);
     slot_ = &slot;
     ++slot.links;
     link_ = pn_sender(slot.session, name.c_str());
@@ -275,7 +277,10 @@ std::uint64_t sender_link::lose(const link_end& end, bool connection_gone) {
     wants_sendable_ = true;
     report_credit(0);
     if (in_doubt > 0) metrics_->lost_in_doubt.add(in_doubt);
-    if (slot_ != nullptr) --slot_->links;
+    if (slot_ != nullptr) {
+        PGW_ASSERT(slot_->links > 0);
+        --slot_->links;
+    }
     slot_ = nullptr;
     pn_link_set_context(link, nullptr);
     if (!connection_gone) {

@@ -17,6 +17,7 @@ namespace {
 using boost::asio::ip::tcp;
 
 constexpr base::milliseconds accept_pause{100};  // after an error such as EMFILE
+constexpr base::seconds refusal_log_pause{10};   // a flood of connections is no flood of lines
 
 class server_impl final : public server, private connection_owner {
 public:
@@ -68,7 +69,10 @@ private:
     void on_accept_timer(base::time_point) { accept(); }
 
     void on_socket(tcp::socket socket) {
-        if (connections_.size() >= options_.max_connections) {
+        if (connections_.size() >= options_.max_connections && !evict_unopened()) {
+            const auto now = context_.now();
+            if (now < refusal_logged_ + refusal_log_pause) return;
+            refusal_logged_ = now;
             log_.warn("connection refused", {{"limit", options_.max_connections}});
             return;
         }
@@ -87,6 +91,40 @@ private:
             std::make_unique<server_connection>(context_, static_cast<connection_owner&>(*this))
         );
         connection->start(std::move(stream));
+    }
+
+    // The oldest that has proved nothing goes, not the one that comes.
+    bool evict_unopened() {
+        const auto oldest = std::ranges::find_if(connections_, [](const auto& connection) {
+            return !connection->opened() && connection->held() > 0;
+        });
+        if (oldest == connections_.end()) return false;
+        (*oldest)->shed("another one needs the place");
+        return true;
+    }
+
+    bool charge(server_connection& connection, std::size_t bytes) override {
+        if (connection.held() + bytes > options_.max_held_by_connection) return false;
+        while (!take(bytes)) {
+            const auto largest = std::ranges::max_element(connections_, {}, [](const auto& other) {
+                return other->held();
+            });
+            if (largest == connections_.end() || (*largest)->held() <= connection.held() + bytes) {
+                return false;
+            }
+            (*largest)->shed("others need the memory");
+        }
+        return true;
+    }
+    bool take(std::size_t bytes) noexcept {
+        if (held_ + bytes > options_.max_held_bytes) return false;
+        if (options_.budget != nullptr && !options_.budget->charge(bytes)) return false;
+        held_ += bytes;
+        return true;
+    }
+    void release(std::size_t bytes) noexcept override {
+        held_ -= bytes;
+        if (options_.budget != nullptr) options_.budget->release(bytes);
     }
 
     server_policy& policy() override { return policy_; }
@@ -108,6 +146,8 @@ private:
     member_timer<server_impl, &server_impl::on_accept_timer> accept_timer_{*this};
     std::vector<std::unique_ptr<server_connection>> connections_;
     std::vector<std::byte> scratch_;
+    std::size_t held_ = 0;  ///< By all connections.
+    base::time_point refusal_logged_{};
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::uint16_t port_ = 0;
 };

@@ -2,6 +2,7 @@
 // embedded broker, the misbehaving test peer and the bench sink are policies on it.
 #pragma once
 
+#include "common/base/byte_budget.hpp"
 #include "common/base/bytes.hpp"
 #include "common/base/log.hpp"
 #include "worker/amqp/engine.hpp"
@@ -94,6 +95,11 @@ struct server_options {
     std::uint64_t max_message_size = 16ull << 20;
     std::shared_ptr<net::tls_context> tls;  ///< Set: AMQP over TLS only.
     std::string container_id = "pgw-embedded";
+    /// Bytes that peers make the server keep: connections, sessions, links with their properties,
+    /// unfinished messages, deliveries without an outcome. In sum, and for one connection.
+    std::size_t max_held_bytes = 40u << 20;
+    std::size_t max_held_by_connection = 26u << 20;
+    base::byte_budget* budget = nullptr;  ///< Charged too, if set; outlives the server.
 };
 
 class server {

@@ -19,6 +19,26 @@ constexpr std::uint16_t channel_maximum = 255;
 constexpr std::size_t most_links = 4096;
 constexpr base::seconds idle_timeout{60};
 
+// What Proton and we keep for things, bytes; a little more than measured.
+constexpr std::size_t connection_cost = 112u << 10;  // most of it are the buffers of a frame
+constexpr std::size_t session_cost = 4096;
+constexpr std::size_t link_cost = 3072;
+constexpr std::size_t value_cost = 160;  // a node of pn_data, in an array that doubles
+constexpr std::size_t delivery_cost = 640;
+
+std::size_t values_in(pn_data_t* data) {
+    return data != nullptr ? pn_data_size(data) : 0;
+}
+
+// Proton has it once as it came and once as we answer it.
+std::size_t cost_of(pn_terminus_t* terminus) {
+    const auto values = values_in(pn_terminus_properties(terminus)) +
+                        values_in(pn_terminus_capabilities(terminus)) +
+                        values_in(pn_terminus_outcomes(terminus)) +
+                        values_in(pn_terminus_filter(terminus));
+    return 2 * (values * value_cost + view_of(pn_terminus_get_address(terminus)).size());
+}
+
 server_link_impl* link_of(pn_link_t* link) {
     return static_cast<server_link_impl*>(pn_link_get_context(link));
 }
@@ -31,10 +51,12 @@ server_connection::server_connection(const engine_context& context, connection_o
 server_connection::~server_connection() {
     if (io_) io_->disown();
     for (auto& link : links_) report_detach(*link);
+    let_go(held_);
 }
 
 void server_connection::start(net::byte_stream stream) {
     io_ = std::make_shared<driver_io>(context_, static_cast<driver_events&>(*this));
+    io_->read_only_while_written();
     auto* transport = io_->transport();
     auto* connection = io_->connection();
     pn_transport_set_server(transport);
@@ -52,6 +74,7 @@ void server_connection::start(net::byte_stream stream) {
     pn_data_exit(offered);
     context_.wheel.arm(deadline_, context_.now() + open_within);
     io_->start(std::move(stream));
+    hold(connection_cost);
 }
 
 void server_connection::abort(std::string_view condition, std::string_view description) {
@@ -87,14 +110,21 @@ void server_connection::on_event(pn_event_t* event) {
         case PN_LINK_REMOTE_CLOSE:
             return on_link_end(pn_event_link(event));
         case PN_SESSION_REMOTE_OPEN:
-            pn_session_open(pn_event_session(event));
+            if (hold(session_cost)) pn_session_open(pn_event_session(event));
             return;
         case PN_SESSION_REMOTE_CLOSE:
             return on_session_end(pn_event_session(event));
         case PN_CONNECTION_REMOTE_OPEN:
             open_ = true;
             context_.wheel.cancel(deadline_);
-            pn_connection_open(io_->connection());
+            if (hold(
+                    value_cost *
+                    (values_in(pn_connection_remote_properties(io_->connection())) +
+                     values_in(pn_connection_remote_offered_capabilities(io_->connection())) +
+                     values_in(pn_connection_remote_desired_capabilities(io_->connection())))
+                )) {
+                pn_connection_open(io_->connection());
+            }
             return;
         case PN_CONNECTION_REMOTE_CLOSE:
             pn_connection_close(io_->connection());
@@ -107,9 +137,7 @@ void server_connection::on_event(pn_event_t* event) {
 void server_connection::on_attach(pn_link_t* link) {
     if (pn_link_get_context(link) != nullptr || (pn_link_state(link) & PN_LOCAL_UNINIT) == 0)
         return;
-    if (links_.size() >= most_links) {
-        return abort("amqp:resource-limit-exceeded", "too many links");
-    }
+    if (!hold_link(link)) return;
     auto record = std::make_unique<server_link_impl>(*this, link);
     const bool to_us = record->role() == server_link::peer_role::sender;
     auto* remote = to_us ? pn_link_remote_target(link) : pn_link_remote_source(link);
@@ -160,6 +188,7 @@ void server_connection::refuse(pn_link_t* link, const attach_verdict& verdict) {
 
 void server_connection::report_detach(server_link_impl& link) {
     if (std::exchange(link.gone_, true)) return;
+    let_go(std::exchange(link.outstanding_, 0) * delivery_cost);
     if (link.waits_for_room_) --waiting_for_room_;
     link.waits_for_room_ = false;
     owner_.policy().on_detach(link);
@@ -171,8 +200,10 @@ void server_connection::on_link_end(pn_link_t* link) {
     if (record != nullptr) {
         pn_link_set_context(link, nullptr);
         report_detach(*record);
+        drop_partial(*record);
         std::erase_if(links_, [&](const auto& other) { return other.get() == record; });
     }
+    let_link_go(link);
     pn_link_free(link);
     mark();
 }
@@ -187,7 +218,17 @@ void server_connection::on_session_end(pn_session_t* session) {
         links_.erase(links_.begin() + static_cast<std::ptrdiff_t>(i));
         pn_link_set_context(record->link_, nullptr);
         report_detach(*record);
+        drop_partial(*record);
     }
+    for (auto at = link_costs_.begin(); at != link_costs_.end();) {
+        if (pn_link_session(at->first) != session) {
+            ++at;
+            continue;
+        }
+        let_go(at->second);
+        at = link_costs_.erase(at);
+    }
+    let_go(session_cost);
     pn_session_close(session);
     pn_session_free(session);
     mark();
@@ -214,19 +255,20 @@ void server_connection::on_delivery(pn_link_t* link, pn_delivery_t* delivery) {
 void server_connection::on_incoming(server_link_impl& link, pn_delivery_t* delivery) {
     auto& partial = link.partial_;
     if (pn_delivery_aborted(delivery)) {
-        partial.clear();
+        drop_partial(link);
         pn_delivery_settle(delivery);
         return mark();
     }
     const std::size_t pending = pn_delivery_pending(delivery);
     if (partial.size() + pending > owner_.options().max_message_size) {
-        partial = {};
+        drop_partial(link);
         link.detach("amqp:link:message-size-exceeded", "message larger than max-message-size");
         pn_delivery_settle(delivery);
         return mark();
     }
     if (!pn_delivery_partial(delivery)) return on_complete(link, delivery, pending);
     const auto have = partial.size();
+    if (!make_room(link, have + pending)) return;
     partial.resize(have + pending);
     pn_link_recv(link.link_, reinterpret_cast<char*>(partial.data() + have), pending);
 }
@@ -237,6 +279,7 @@ void server_connection::on_complete(
     // A message in one frame, the usual case, goes through the thread's scratch.
     auto& buffer = link.partial_.empty() ? owner_.scratch() : link.partial_;
     const auto have = link.partial_.size();
+    if (have > 0 && !make_room(link, have + last_piece)) return;
     if (buffer.size() < have + last_piece) buffer.resize(have + last_piece);
     if (last_piece > 0) {
         pn_link_recv(link.link_, reinterpret_cast<char*>(buffer.data() + have), last_piece);
@@ -244,7 +287,7 @@ void server_connection::on_complete(
     const bool settled = pn_delivery_settled(delivery);
     pn_link_advance(link.link_);
     if (pn_link_credit(link.link_) < 0) {
-        link.partial_ = {};
+        drop_partial(link);
         pn_delivery_settle(delivery);
         link.detach("amqp:link:transfer-limit-exceeded", "transfer without credit");
         return mark();
@@ -253,6 +296,8 @@ void server_connection::on_complete(
     // The policy may detach the link, so nothing of it is touched afterwards but the buffer moved
     // out here.
     const bool reassembled = have > 0;
+    // Kept for the moment only, so no longer charged.
+    if (reassembled) let_go(link.partial_.capacity());
     auto message = reassembled ? std::exchange(link.partial_, {}) : std::vector<std::byte>();
     const base::bytes_view view(reassembled ? message.data() : buffer.data(), have + last_piece);
     owner_.policy().on_message(link, std::bit_cast<delivery_id>(delivery), view, settled);
@@ -265,6 +310,10 @@ void server_connection::on_outcome(server_link_impl& link, pn_delivery_t* delive
     if (!result) return pn_delivery_clear(delivery);
     const auto token = std::bit_cast<std::uint64_t>(pn_delivery_get_context(delivery));
     pn_delivery_settle(delivery);
+    if (link.outstanding_ > 0) {
+        --link.outstanding_;
+        let_go(delivery_cost);
+    }
     owner_.policy().on_settled(link, token, *result);
 }
 
@@ -283,6 +332,86 @@ void server_connection::on_finished(const error_text& error) {
     context_.wheel.cancel(deadline_);
     for (std::size_t i = 0; i < links_.size(); ++i) report_detach(*links_[i]);
     owner_.on_connection_gone(*this, error);
+}
+
+bool server_connection::hold(std::size_t bytes) {
+    if (shed_) return false;
+    if (!owner_.charge(*this, bytes)) {
+        shed("the connection holds too much");
+        return false;
+    }
+    held_ += bytes;
+    return true;
+}
+
+void server_connection::let_go(std::size_t bytes) noexcept {
+    const auto given = std::min(bytes, held_);
+    held_ -= given;
+    owner_.release(given);
+}
+
+void server_connection::shed(std::string_view description) {
+    shed_ = true;
+    abort("amqp:resource-limit-exceeded", description);
+    for (auto& link : links_) link->partial_ = {};
+    let_go(held_);
+}
+
+// Attempts count: Proton keeps a refused link until the peer detaches it, which it need not do.
+bool server_connection::hold_link(pn_link_t* link) {
+    if (link_costs_.size() >= most_links) {
+        shed("too many links");
+        return false;
+    }
+    const auto cost = link_cost + view_of(pn_link_name(link)).size() +
+                      values_in(pn_link_remote_properties(link)) * value_cost +
+                      cost_of(pn_link_remote_source(link)) + cost_of(pn_link_remote_target(link));
+    if (!hold(cost)) return false;
+    link_costs_.emplace(link, cost);
+    return true;
+}
+
+void server_connection::let_link_go(pn_link_t* link) noexcept {
+    const auto found = link_costs_.find(link);
+    if (found == link_costs_.end()) return;
+    let_go(found->second);
+    link_costs_.erase(found);
+}
+
+// Grows by halves, not by doubling: old and new stand side by side while it is moved.
+bool server_connection::make_room(server_link_impl& link, std::size_t size) {
+    auto& partial = link.partial_;
+    if (size <= partial.capacity()) return true;
+    const auto before = partial.capacity();
+    const auto wanted = std::max(size, before + before / 2);
+    if (!hold(wanted - before)) return false;
+    partial.reserve(wanted);  // of a vector: exactly so much, in the library we build with
+    return true;
+}
+
+void server_connection::drop_partial(server_link_impl& link) noexcept {
+    let_go(link.partial_.capacity());
+    link.partial_ = {};
+}
+
+// Counted up at each send, and anew when it seems too much.
+std::size_t server_connection::outgoing() noexcept {
+    if (outgoing_ < most_outgoing) return outgoing_;
+    outgoing_ = 0;
+    for (auto* session = pn_session_head(io_->connection(), PN_LOCAL_ACTIVE); session != nullptr;
+         session = pn_session_next(session, PN_LOCAL_ACTIVE)) {
+        outgoing_ += pn_session_outgoing_bytes(session);
+    }
+    return outgoing_;
+}
+
+bool server_connection::hold_delivery(server_link_impl& link, std::size_t size, bool presettled) {
+    if (!presettled) {
+        if (!hold(delivery_cost)) return false;
+        ++link.outstanding_;
+    }
+    outgoing_ += size;
+    return true;
 }
 
 }  // namespace pgw::amqp

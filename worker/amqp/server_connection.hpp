@@ -8,9 +8,13 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace pgw::amqp {
+
+/// Bytes of a connection that wait in its sessions for the socket, beside each session's own bound.
+inline constexpr std::size_t most_outgoing = 2u << 20;
 
 class server_connection;
 
@@ -54,7 +58,8 @@ private:
     bool gone_ = false;  ///< on_detach was called.
     std::string address_;
     std::vector<std::string> capabilities_;
-    std::vector<std::byte> partial_;  ///< A message whose frames have not all come.
+    std::vector<std::byte> partial_;  ///< A message whose frames have not all come. Charged.
+    std::uint64_t outstanding_ = 0;   ///< Deliveries without an outcome. Charged.
     std::uint64_t next_tag_ = 0;
 };
 
@@ -65,6 +70,9 @@ public:
     virtual const server_options& options() const = 0;
     /// Scratch for one message; shared by all connections of the thread.
     virtual std::vector<std::byte>& scratch() = 0;
+    /// Whether so much more may be kept for this connection; another one may have to go for it.
+    virtual bool charge(server_connection& connection, std::size_t bytes) = 0;
+    virtual void release(std::size_t bytes) noexcept = 0;
     virtual void on_connection_gone(server_connection& connection, const error_text& error) = 0;
 
 protected:
@@ -78,6 +86,12 @@ public:
 
     void start(net::byte_stream stream);
     void abort(std::string_view condition, std::string_view description);
+    /// Bytes charged for it.
+    std::size_t held() const noexcept { return held_; }
+    /// It came to an AMQP open.
+    bool opened() const noexcept { return open_; }
+    /// Ends it and gives back now what it holds.
+    void shed(std::string_view description);
 
 private:
     friend class server_link_impl;
@@ -97,6 +111,16 @@ private:
     void on_complete(server_link_impl& link, pn_delivery_t* delivery, std::size_t last_piece);
     void on_outcome(server_link_impl& link, pn_delivery_t* delivery);
     void report_detach(server_link_impl& link);
+    /// False: over a bound, and the connection ends.
+    bool hold(std::size_t bytes);
+    void let_go(std::size_t bytes) noexcept;
+    bool hold_link(pn_link_t* link);
+    void let_link_go(pn_link_t* link) noexcept;
+    bool make_room(server_link_impl& link, std::size_t size);
+    void drop_partial(server_link_impl& link) noexcept;
+    std::size_t outgoing() noexcept;
+    /// A delivery of so many bytes is about to go; false: the connection holds too much.
+    bool hold_delivery(server_link_impl& link, std::size_t size, bool presettled);
     void on_deadline(base::time_point now);
     void mark() { io_->mark(); }
 
@@ -105,7 +129,11 @@ private:
     std::shared_ptr<driver_io> io_;
     std::vector<std::unique_ptr<server_link_impl>> links_;
     member_timer<server_connection, &server_connection::on_deadline> deadline_{*this};
-    std::uint32_t sessions_ = 0;
+    /// Every link that Proton has, refused ones too, and what it is charged for.
+    std::unordered_map<pn_link_t*, std::size_t> link_costs_;
+    std::size_t held_ = 0;
+    std::size_t outgoing_ = 0;  ///< At most so many bytes wait in sessions for the socket.
+    bool shed_ = false;
     std::uint32_t waiting_for_room_ = 0;
     bool open_ = false;
 };

@@ -64,7 +64,8 @@ std::uint32_t server_link_impl::credit() const {
 }
 
 bool server_link_impl::has_room() const {
-    return pn_session_outgoing_bytes(pn_link_session(link_)) < max_session_outgoing;
+    return pn_session_outgoing_bytes(pn_link_session(link_)) < max_session_outgoing &&
+           connection_.outgoing() < most_outgoing;
 }
 
 bool server_link_impl::send(base::bytes_view message, std::uint64_t token, bool presettled) {
@@ -76,6 +77,7 @@ bool server_link_impl::send(base::bytes_view message, std::uint64_t token, bool 
         waits_for_room_ = true;
         return false;
     }
+    if (!connection_.hold_delivery(*this, message.size(), presettled)) return false;
     const auto tag = next_tag_++;
     auto* delivery = pn_delivery(link_, pn_dtag(reinterpret_cast<const char*>(&tag), sizeof tag));
     if (pn_link_current(link_) != delivery) {

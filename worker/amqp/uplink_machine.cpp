@@ -1,6 +1,8 @@
 // The inputs, in the order of a connection's life.
 #include "worker/amqp/uplink_machine.hpp"
 
+#include "common/base/assert.hpp"
+
 #include <algorithm>
 
 namespace pgw::amqp {
@@ -21,7 +23,9 @@ constexpr auto never = base::time_point::max();
 }  // namespace
 
 uplink_machine::uplink_machine(const uplink_machine_options& options)
-    : options_(options), backoff_(options.reconnect_initial, options.reconnect_maximum) {}
+    : options_(options), backoff_(options.reconnect_initial, options.reconnect_maximum) {
+    PGW_ASSERT(options_.endpoints > 0);
+}
 
 uplink_action uplink_machine::on_timer(const uplink_moment& at) {
     if (at.now < due_) return uplink_action::none;
@@ -125,6 +129,7 @@ uplink_action uplink_machine::on_gone(bool unauthorized, const uplink_moment& at
 }
 
 uplink_action uplink_machine::endpoint_failed(const uplink_moment& at) {
+    PGW_ASSERT(tried_ < options_.endpoints);
     if (++tried_ >= options_.endpoints) return wait(at);
     phase_ = uplink_phase::connecting;
     due_ = never;

@@ -2,6 +2,8 @@
 // outcome. Grows by doubling to a bound.
 #pragma once
 
+#include "common/base/assert.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cstddef>
@@ -29,6 +31,7 @@ public:
                     offset + size <= capacity_ ? tail_ : tail_ + (capacity_ - offset);
                 if (start + size - head_ <= capacity_) {
                     allocated_ = start;
+                    allocated_size_ = size;
                     return {at(start), size};
                 }
                 if (capacity_ >= maximum_) return {};
@@ -38,11 +41,16 @@ public:
     }
     /// Keeps the first `size` bytes of the last allocation and returns their position.
     std::uint64_t commit(std::size_t size) noexcept {
+        PGW_ASSERT(size <= allocated_size_);
+        PGW_ASSERT(allocated_ >= tail_);
         tail_ = allocated_ + size;
         return allocated_;
     }
     /// Releases everything before `position`.
-    void release(std::uint64_t position) noexcept { head_ = position; }
+    void release(std::uint64_t position) noexcept {
+        PGW_ASSERT(position >= head_ && position <= tail_);
+        head_ = position;
+    }
     /// Releases everything, and the memory beyond the minimum.
     void reset() noexcept {
         head_ = tail_;
@@ -81,6 +89,7 @@ private:
     std::uint64_t head_ = 0;
     std::uint64_t tail_ = 0;
     std::uint64_t allocated_ = 0;
+    std::size_t allocated_size_ = 0;  ///< Of the last allocation.
 };
 
 }  // namespace pgw::bridge

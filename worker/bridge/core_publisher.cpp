@@ -126,6 +126,12 @@ submission core_publisher::publish(stream& stream, const message& message, base:
     }
     metrics_.received.add();
     const auto encoded = encode(buffer, message, from.client, *envelope);
+    if (encoded.size > buffer.size()) {
+        // The bound forgot something: better to refuse than to send what was cut off and have it
+        // accepted. Nothing was committed.
+        metrics_.bound_exceeded.add();
+        return refuse(matched, from.can_refuse, refusal::unspecified, "cannot be encoded");
+    }
     publication what;
     what.route = matched;
     what.submitted = now;

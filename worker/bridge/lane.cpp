@@ -1,6 +1,7 @@
 // Sending, settling, deferring and resending of one lane's entries.
 #include "worker/bridge/lane.hpp"
 
+#include "common/base/assert.hpp"
 #include "worker/bridge/refusal.hpp"
 
 #include <algorithm>
@@ -201,6 +202,7 @@ bool lane::send(std::uint64_t number) {
 
 void lane::defer(std::uint64_t number, base::time_point retry_at) {
     auto& e = at(number);
+    PGW_ASSERT(!presettled_ && e.what.stream != nullptr);
     e.state = entry_state::deferred;
     e.retry_at = retry_at;
     ++e.what.stream->hold_on(*this).deferred;
@@ -268,6 +270,7 @@ void lane::release_hold(entry& e) noexcept {
 
 void lane::finish(std::uint64_t number, const result& result) {
     auto& e = at(number);
+    PGW_ASSERT(number >= first_ && number < last_ && e.state != entry_state::finished);
     release_hold(e);
     exonerate(number);
     if (e.state == entry_state::sent) --in_flight_;
@@ -298,6 +301,7 @@ void lane::trim() {
 }
 
 void lane::grow_entries() {
+    PGW_ASSERT(last_ - first_ == entries_.size());
     std::vector<entry> larger(entries_.size() * 2);
     for (auto n = first_; n < last_; ++n) larger[n & (larger.size() - 1)] = at(n);
     entries_ = std::move(larger);
@@ -316,6 +320,7 @@ void lane::on_outcome(std::uint64_t token, const amqp::outcome& outcome) {
     exonerate(token);
     // The hold of a sent entry is released; keep finish() from doing it again.
     e.state = entry_state::waiting;
+    PGW_ASSERT(in_flight_ > 0);
     --in_flight_;
     const auto verdict = judge(outcome, profile_);
     switch (verdict.disposition) {
@@ -374,7 +379,8 @@ void lane::clear_suspects(const quarantine& of) noexcept {
 
 std::uint64_t lane::only_sent() noexcept {
     auto n = first_;
-    while (at(n).state != entry_state::sent) ++n;
+    while (n < last_ && at(n).state != entry_state::sent) ++n;
+    PGW_ASSERT(n < last_);
     return n;
 }
 
@@ -428,7 +434,7 @@ void lane::rewind() {
         e.state = entry_state::waiting;
         e.retry_at = {};
     }
-    in_flight_ = 0;
+    in_flight_ = 0;  // none is in the state `sent` any more
     deferred_.clear();
     for (auto n = first_; n < cursor_; ++n) {
         if (at(n).state != entry_state::waiting || !at(n).culprit) continue;

@@ -185,6 +185,8 @@ void write_application_properties(writer& out, const message& m, const envelope&
 
 std::uint32_t ttl_milliseconds(std::uint32_t expiry_seconds) noexcept {
     constexpr auto most = std::numeric_limits<std::uint32_t>::max();
+    // A ttl of 0 would say the opposite to brokers that know it as "never".
+    if (expiry_seconds == 0) return 1;
     return expiry_seconds > most / 1000 ? most : expiry_seconds * 1000;
 }
 

@@ -47,10 +47,11 @@ struct encoded {
     std::uint32_t ttl_offset = 0;
 };
 
-/// The saturated ttl in milliseconds of an expiry in seconds.
+/// The ttl in milliseconds of an expiry in seconds: saturated, and never 0.
 std::uint32_t ttl_milliseconds(std::uint32_t expiry_seconds) noexcept;
 
-/// An upper bound of what encode() will need.
+/// An upper bound of what encode() will need. Kept by hand beside it, so whoever encodes checks the
+/// size that comes out.
 std::size_t encoded_bound(
     const message& message, const client_info& client, const envelope& envelope
 ) noexcept;

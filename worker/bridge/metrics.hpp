@@ -17,6 +17,8 @@ struct publisher_metrics {
     base::counter dropped;    ///< At-most-once messages without credit within qos0Wait.
     base::counter resent;     ///< Sends after the first, for any cause.
     base::counter unmatched;
+    base::counter
+        bound_exceeded;  ///< Refused: larger than the encoder's own bound. A fault of ours.
     base::counter possible_duplicates;  ///< Resent while in doubt.
     base::gauge in_flight;              ///< Taken, without a result.
     base::gauge in_flight_bytes;

@@ -9,6 +9,8 @@
 // one, for the ends of what they have in common. Nothing is counted while neither is active.
 #pragma once
 
+#include "common/base/assert.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +41,10 @@ public:
 
     bool active() const noexcept { return suspects_ > 0 || floor_lane_ != nullptr; }
     void suspect() noexcept { ++suspects_; }
-    void acquit() noexcept { --suspects_; }
+    void acquit() noexcept {
+        PGW_ASSERT(suspects_ > 0);
+        --suspects_;
+    }
     void clear_suspects() noexcept {
         for (auto* lane : lanes_) lane->clear_suspects(*this);
     }

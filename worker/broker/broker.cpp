@@ -82,12 +82,16 @@ struct broker::impl {
         if (as_topic) {
             made->kind = topic();
         } else {
-            made->kind = std::make_unique<queue>(limits.max_queue_bytes, metrics);
+            made->kind = make_queue();
         }
         auto* result = made.get();
         nodes.emplace(std::string(address), std::move(made));
         metrics.queues.set(static_cast<std::int64_t>(nodes.size()));
         return result;
+    }
+
+    std::unique_ptr<queue> make_queue() {
+        return std::make_unique<queue>(limits.max_queue_bytes, metrics, limits.budget);
     }
 
     void erase(const node& gone) {
@@ -108,7 +112,7 @@ struct broker::impl {
     void attach_consumer(attachment& entry) {
         auto& side = std::get<consumer>(entry.side);
         if (auto* source = entry.at->as_queue()) return source->add(side);
-        auto own = std::make_unique<queue>(limits.max_queue_bytes, metrics);
+        auto own = make_queue();
         own->add(side);
         entry.at->as_topic()->subscriptions.push_back(std::move(own));
     }
@@ -148,10 +152,15 @@ struct broker::impl {
         erase(gone);
     }
 
-    /// A topic holds nothing: without links it need not stay.
+    /// What holds nothing need not stay without links: a device that may choose the address would
+    /// use up all nodes.
     void collect(node& unused) {
-        auto* t = unused.as_topic();
-        if (t != nullptr && t->subscriptions.empty() && t->producers.empty()) erase(unused);
+        if (const auto* q = unused.as_queue()) {
+            if (q->bytes() == 0 && q->consumers().empty() && q->producers().empty()) erase(unused);
+            return;
+        }
+        const auto* t = unused.as_topic();
+        if (t->subscriptions.empty() && t->producers.empty()) erase(unused);
     }
 
     amqp::outcome deliver(node& to, base::bytes_view message) {

@@ -2,6 +2,7 @@
 // the engine's server role.
 #pragma once
 
+#include "common/base/byte_budget.hpp"
 #include "common/base/metrics.hpp"
 #include "worker/amqp/server.hpp"
 
@@ -25,12 +26,13 @@ struct broker_metrics {
 struct broker_limits {
     std::uint64_t max_queue_bytes = 64ull << 20;
     std::uint32_t max_queues = 1024;
+    base::byte_budget* budget = nullptr;  ///< What queues hold is charged to it, if set.
 };
 
 /// A node is created at its first attach: an address is a queue, unless it begins with `topic://`
 /// or the terminus asks for the capability `topic`, then a topic: every receiver attached gets a
 /// copy, and without a receiver messages are accepted and dropped. The anonymous terminus routes by
-/// `to`. Queues: messages wait in order, competing consumers; `released` and `modified` and a lost
+/// `to`. A node that holds nothing and has no link goes. Queues: messages wait in order, competing consumers; `released` and `modified` and a lost
 /// link put a message back in its place with delivery-count grown where AMQP says so; `rejected`
 /// drops it.
 class broker final : public amqp::server_policy {

@@ -5,8 +5,8 @@
 
 namespace pgw::broker {
 
-queue::queue(std::uint64_t max_bytes, broker_metrics& metrics)
-    : max_bytes_(max_bytes), metrics_(metrics) {}
+queue::queue(std::uint64_t max_bytes, broker_metrics& metrics, base::byte_budget* budget)
+    : max_bytes_(max_bytes), metrics_(metrics), budget_(budget) {}
 
 queue::~queue() {
     for (auto* consumer : consumers_) {
@@ -20,6 +20,7 @@ queue::~queue() {
 bool queue::push(stored_message message) {
     const auto cost = message.cost();
     if (bytes_ + cost > max_bytes_) return false;
+    if (budget_ != nullptr && !budget_->charge(cost)) return false;
     usual_cost_ = std::max<std::uint64_t>(cost, usual_cost_ - usual_cost_ / 16);
     message.sequence = next_sequence_++;
     bytes_ += cost;
@@ -138,6 +139,7 @@ void queue::put_back(stored_message message) {
 void queue::drop(const stored_message& message) {
     const auto cost = message.cost();
     bytes_ -= cost;
+    if (budget_ != nullptr) budget_->release(cost);
     metrics_.messages.add(-1);
     metrics_.bytes.add(-static_cast<std::int64_t>(cost));
 }

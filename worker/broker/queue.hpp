@@ -33,7 +33,8 @@ inline constexpr std::uint32_t credit_window = 1000;
 /// Messages wait in the order of their arrival; one that comes back takes its old place.
 class queue {
 public:
-    queue(std::uint64_t max_bytes, broker_metrics& metrics);
+    /// `budget` may be null; it outlives the queue.
+    queue(std::uint64_t max_bytes, broker_metrics& metrics, base::byte_budget* budget);
     ~queue();
     queue(const queue&) = delete;
     queue& operator=(const queue&) = delete;
@@ -65,6 +66,7 @@ private:
 
     std::uint64_t max_bytes_;
     broker_metrics& metrics_;
+    base::byte_budget* budget_;
     std::deque<stored_message> ready_;
     std::uint64_t bytes_ = 0;  ///< Waiting and unsettled.
     /// What the next message may well cost: the largest lately. Credit is a promise of room.

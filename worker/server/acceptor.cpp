@@ -1,10 +1,12 @@
 #include "worker/server/acceptor.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 
 namespace pgw::server {
 namespace {
@@ -81,7 +83,7 @@ void acceptor::accept() {
     for (int i = 0; i < batch; ++i) {
         sockaddr_storage peer{};
         socklen_t size = sizeof peer;
-        const int fd = accept4(
+        int fd = accept4(
             descriptor_.native_handle(),
             reinterpret_cast<sockaddr*>(&peer),
             &size,
@@ -94,16 +96,24 @@ void acceptor::accept() {
             metrics_.accept_errors.add();
             return pause(std::strerror(errno));
         }
-        // The kernel gives out the lowest free number: all that devices may have are taken. Who has
-        // proved nothing keeps one from who might.
-        if (std::uint64_t(fd) >= descriptors_ && !host_.evict_pending()) {
-            ::close(fd);
+        if (std::uint64_t(fd) >= descriptors_) fd = within_share(fd);
+        if (fd < 0) {
             metrics_.refused_descriptors.add();
             return pause("no descriptors left for devices");
         }
         take(fd, source_of(peer, listener_));
     }
     wait();
+}
+
+// The kernel gives out the lowest free number, so all that devices may have are taken: whoever has
+// proved nothing gives its own to the new connection. Closes it and returns -1 if nobody is left.
+int acceptor::within_share(int descriptor) {
+    int lower = -1;
+    if (host_.evict_pending()) lower = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    ::close(descriptor);
+    if (lower >= 0 && std::uint64_t(lower) >= descriptors_) ::close(std::exchange(lower, -1));
+    return lower;
 }
 
 void acceptor::take(int descriptor, const source& from) {

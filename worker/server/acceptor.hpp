@@ -68,6 +68,7 @@ private:
     void on_timer(base::time_point now) override;
     void wait();
     void accept();
+    int within_share(int descriptor);
     void take(int descriptor, const source& from);
     void pause(const char* why);
 

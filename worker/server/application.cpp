@@ -64,6 +64,12 @@ struct application::impl {
         }
     }
 
+    // Threads use the brokers, and both charge the budget of the fleet.
+    ~impl() {
+        workers.threads.clear();
+        brokers.clear();
+    }
+
     void build() {
         const auto instance = instance_name(main.random());
         for (std::size_t i = 0; i < gateway.upstreams.size(); ++i) {
@@ -93,9 +99,10 @@ struct application::impl {
     }
 
     void start_broker(const manifest::upstream& upstream, amqp::uplink_settings& settings) {
-        const auto& address = where.address(upstream.embedded->address);
-        const auto& broker =
-            brokers.emplace_back(upstream, address, log.with({{"upstream", upstream.name}}));
+        const auto& address = where.broker_address(upstream.embedded->address);
+        const auto& broker = brokers.emplace_back(
+            upstream, address, workers.budget, log.with({{"upstream", upstream.name}})
+        );
         settings.upstream.endpoints = {{false, reachable(address), broker.port()}};
         log.info(
             "embedded broker listening", {{"upstream", upstream.name}, {"port", broker.port()}}
@@ -275,7 +282,7 @@ struct application::impl {
     const binding where;
     secret_watch secret_files;
     config_watch config;
-    std::deque<embedded_broker> brokers;  ///< Outlive the threads: they are the last to go.
+    std::deque<embedded_broker> brokers;
     base::metrics_registry registry;
     base::gauge draining_gauge;
     base::gauge buffered;

@@ -10,12 +10,20 @@
 namespace pgw::server {
 
 struct embedded_broker::impl {
-    impl(const manifest::upstream& upstream, const std::string& address, base::logger log)
+    impl(
+        const manifest::upstream& upstream,
+        const std::string& address,
+        base::byte_budget& budget,
+        base::logger log
+    )
         : name(upstream.name),
-          policy({upstream.embedded->max_queue_bytes, upstream.embedded->max_queues}, metrics) {
+          policy(
+              {upstream.embedded->max_queue_bytes, upstream.embedded->max_queues, &budget}, metrics
+          ) {
         amqp::server_options options;
         options.address = address;
         options.port = upstream.embedded->port;
+        options.budget = &budget;
         server = amqp::make_server(
             {
                 turns.io(),
@@ -47,9 +55,12 @@ struct embedded_broker::impl {
 };
 
 embedded_broker::embedded_broker(
-    const manifest::upstream& upstream, const std::string& address, base::logger log
+    const manifest::upstream& upstream,
+    const std::string& address,
+    base::byte_budget& budget,
+    base::logger log
 )
-    : impl_(std::make_unique<impl>(upstream, address, std::move(log))) {}
+    : impl_(std::make_unique<impl>(upstream, address, budget, std::move(log))) {}
 
 embedded_broker::~embedded_broker() = default;
 

@@ -2,6 +2,7 @@
 // what the data plane's threads do.
 #pragma once
 
+#include "common/base/byte_budget.hpp"
 #include "common/base/log.hpp"
 #include "common/base/metrics.hpp"
 #include "common/manifest/model/gateway.hpp"
@@ -13,9 +14,13 @@ namespace pgw::server {
 
 class embedded_broker {
 public:
-    /// Binds and starts; throws std::system_error when it cannot.
+    /// Binds and starts; throws std::system_error when it cannot. What its peers make it keep is
+    /// charged to `budget`, which outlives it.
     embedded_broker(
-        const manifest::upstream& upstream, const std::string& address, base::logger log
+        const manifest::upstream& upstream,
+        const std::string& address,
+        base::byte_budget& budget,
+        base::logger log
     );
     ~embedded_broker();
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t least_buffered = std::uint64_t{64} << 20;
 /// Larger blocks are mappings of their own, which free() gives back at once. The allocator's own
 /// threshold grows to 32 MiB with the first large block that is freed, unless it is set.
-constexpr int mapped_from = 128 << 10;
+constexpr int mapped_from = 32 << 10;
 /// What the allocator keeps at the end of its heap for the next allocation.
 constexpr int kept_at_the_top = 1 << 20;
 

@@ -150,6 +150,13 @@ void enroll(base::metrics_registry& r, const bridge::publisher_metrics& m) {
     r.add(
         "pgw_publications_unmatched_total", "Publications that no route matched.", {}, m.unmatched
     );
+    r.add(
+        "pgw_publications_bound_exceeded_total",
+        "Publications refused because their encoding was larger than computed: a fault of the "
+        "worker.",
+        {},
+        m.bound_exceeded
+    );
     r.add("pgw_publications_resent_total", "Sends after the first.", {}, m.resent);
     r.add(
         "pgw_publications_possible_duplicates_total",

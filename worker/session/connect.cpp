@@ -108,7 +108,7 @@ void client_session::accept(const mqtt::connect& packet, base::time_point now) {
     const auto user_name = packet.user_name.value_or(std::string_view());
     const auto names = 2 * client_id_.size() + user_name.size() + 2 * listener_.size();
     if (!keep(names + will_.capacity())) {
-        will_ = {};
+        forget_will();
         return refuse_connect(version_, reason_code::server_busy, close_cause::overloaded);
     }
 

@@ -89,7 +89,7 @@ void client_session::on_disconnect(const mqtt::disconnect& packet) {
         packet.properties.server_reference) {
         return fail(reason_code::protocol_error, close_cause::protocol_error, "bad DISCONNECT");
     }
-    if (packet.reason == reason_code::success) will_ = {};  // [MQTT-3.14.4-3]
+    if (packet.reason == reason_code::success) forget_will();  // [MQTT-3.14.4-3]
     finish(close_cause::client_disconnect);
 }
 

@@ -244,7 +244,7 @@ void client_session::release(base::time_point now) {
     if (!stream_) return;
     aliases_.clear();
     if (!will_.empty()) publish_will(now);
-    will_ = {};
+    forget_will();
     stream_.reset();
     kept_.clear();
 }

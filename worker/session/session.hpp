@@ -97,6 +97,8 @@ private:
     void publish_will(base::time_point now);
     void trim();
     bool keep(std::size_t bytes);
+    /// Assigning an empty list would keep its memory.
+    void forget_will() noexcept { std::vector<std::byte>().swap(will_); }
     void send(const mqtt::packet& packet);
     void send_disconnect(mqtt::reason_code reason, const char* text = nullptr);
     void fail(mqtt::reason_code reason, close_cause cause, const char* text = nullptr);

@@ -3,6 +3,7 @@
 #include "worker/amqp/server_connection.hpp"
 #include "worker/broker/broker.hpp"
 
+#include <cstdlib>
 #include <memory>
 
 using namespace pgw;
@@ -13,6 +14,15 @@ struct owner final : amqp::connection_owner {
     amqp::server_policy& policy() override { return broker; }
     const amqp::server_options& options() const override { return settings; }
     std::vector<std::byte>& scratch() override { return buffer; }
+    bool charge(amqp::server_connection& asking, std::size_t bytes) override {
+        if (asking.held() + bytes > settings.max_held_by_connection) return false;
+        held += bytes;
+        return true;
+    }
+    void release(std::size_t bytes) noexcept override {
+        if (bytes > held) std::abort();
+        held -= bytes;
+    }
     void on_connection_gone(amqp::server_connection&, const amqp::error_text&) override {
         connection.reset();
     }
@@ -21,6 +31,7 @@ struct owner final : amqp::connection_owner {
     broker::broker broker{{1u << 20, 16}, metrics};
     amqp::server_options settings;
     std::vector<std::byte> buffer;
+    std::size_t held = 0;
     std::unique_ptr<amqp::server_connection> connection;
 };
 

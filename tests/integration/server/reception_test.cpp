@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <boost/asio/post.hpp>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -103,13 +104,13 @@ TEST(loop, flushes_at_the_end_of_the_turn_and_ticks) {
 
 struct receiver final : accepting_host {
     bool make_place() override { return room; }
-    bool evict_pending() override { return evictable; }
+    bool evict_pending() override { return evict && evict(); }
     void on_accepted(net::byte_stream stream, const shared_listener&, const source& from) override {
         streams.push_back(std::move(stream));
         sources.push_back(from);
     }
     bool room = true;
-    bool evictable = false;
+    std::function<bool()> evict;
     std::vector<net::byte_stream> streams;
     std::vector<source> sources;
 };
@@ -128,7 +129,7 @@ struct accepting : testing::Test {
     loop turns;
     receiver host;
     server_metrics metrics;
-    shared_listener listener{.name = "mqtt"};
+    shared_listener listener;
     std::uint16_t port = 0;
     std::vector<int> calls;
 
@@ -172,11 +173,19 @@ TEST_F(accepting, reserve_of_descriptors_is_not_touched) {
 }
 
 TEST_F(accepting, who_has_proved_nothing_gives_its_descriptor_to_the_next) {
-    const auto door = open(3);
-    host.evictable = true;
+    const auto door = open(200);
+    // Takes every number below the limit but one, which is "evicted".
+    std::vector<int> taken;
+    while (taken.empty() || taken.back() < 210) taken.push_back(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+    const int evicted = taken.front();
+    host.evict = [&] { return ::close(evicted) == 0; };
     calls.push_back(call(port));
     run_until(turns, [&] { return host.streams.size() == 1; });
+    EXPECT_EQ(host.streams[0].fd(), evicted);
     EXPECT_EQ(metrics.refused_descriptors.value(), 0u);
+    for (const int fd : taken) {
+        if (fd != evicted) ::close(fd);
+    }
 }
 
 TEST_F(accepting, kernel_buffers_of_a_device_are_bounded) {

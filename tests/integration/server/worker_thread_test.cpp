@@ -110,9 +110,9 @@ TEST_F(threads, every_client_is_served_wherever_it_was_accepted) {
         // Nothing is upstream, but this much the thread answers by itself.
         client.send(mqtt::pingreq{});
         EXPECT_EQ(client.receive(2), hex("d0 00"));
-        client.send(mqtt::publish{
-            .qos = mqtt::qos::at_least_once, .packet_id = 1, .topic = "$SYS/x"
-        });
+        client.send(
+            mqtt::publish{.qos = mqtt::qos::at_least_once, .packet_id = 1, .topic = "$SYS/x"}
+        );
         EXPECT_EQ(client.receive(4), hex("40 02 0001"));
     }
     end();

@@ -155,6 +155,29 @@ TEST(frame_guard_test, deep_nesting_is_stopped) {
     EXPECT_FALSE(passes(protocol + frame(std::string(200, '\0'))));
 }
 
+TEST(frame_guard_test, crowds_of_values_are_stopped) {
+    const auto attach_with = [](const std::string& value) {
+        const auto fields = "\xa1\x01n\x43\x42\x40\x40\x40\x40\x40\x40\x43\x40\x40\x40"s;
+        const auto size = static_cast<std::uint32_t>(fields.size() + value.size() + 4);
+        std::string list = "\x00\x53\x12\xd0"s;
+        for (int shift = 24; shift >= 0; shift -= 8)
+            list.push_back(static_cast<char>(size >> shift));
+        return frame(list + "\x00\x00\x00\x0e"s + fields + value);
+    };
+    const auto map_of = [](std::uint16_t values) {
+        const auto size = static_cast<std::uint16_t>(values + 4);
+        const auto be = [](std::uint16_t v) {
+            return "\x00\x00"s + static_cast<char>(v >> 8) + static_cast<char>(v);
+        };
+        return "\xd1"s + be(size) + be(values) + std::string(values, '\x40');
+    };
+    EXPECT_TRUE(filtered(protocol + attach_with(map_of(900)), 100));
+    EXPECT_FALSE(filtered(protocol + attach_with(map_of(2000)), 100));
+    // Four bytes say how many, and none is needed for each.
+    EXPECT_FALSE(filtered(protocol + attach_with("\xf0\x00\x00\x00\x05\x7f\xff\xff\xff\x40"s), 100)
+    );
+}
+
 TEST(frame_guard_test, oversized_and_senseless_frames_are_left_to_proton) {
     EXPECT_TRUE(filtered("\x7f\xff\xff\xff\x02\x00\x00\x00zzz"s, 11));
     EXPECT_TRUE(filtered("GET / HTTP/1.1\r\n\r\n", 18));

@@ -233,6 +233,8 @@ TEST_F(mapping, expiry_becomes_a_saturated_ttl_that_can_be_patched) {
     ASSERT_NE(ttl_offset_, 0u);
     amqp::writer(bytes_).patch32(ttl_offset_, 1234);
     EXPECT_EQ(decode(bytes_).header.ttl, 1234u);
+    message_.expiry_seconds = 0;  // as good as gone, and never a ttl that means "for ever"
+    EXPECT_EQ(map().header.ttl, 1u);
     message_.expiry_seconds = 4'294'967'295u;
     EXPECT_EQ(map().header.ttl, 4'294'967'295u);
     EXPECT_FALSE(map().header.durable) << "QoS 0 stays not durable";

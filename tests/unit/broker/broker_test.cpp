@@ -384,5 +384,63 @@ TEST_F(broker_test, attaches_beyond_the_bound_and_without_address_are_refused) {
     EXPECT_FALSE(node.on_attach(make(role::receiver, std::string(5000, 'x'))).accepted);
 }
 
+TEST_F(broker_test, an_empty_queue_without_links_makes_room_for_another) {
+    auto& sender = attach(role::sender, "");
+    for (const auto* address : {"1", "2", "3", "4"}) publish(sender, message_to(address, "x"));
+    publish(sender, message_to("5", "x"));
+    EXPECT_EQ(sender.settled[5].condition, "amqp:resource-limit-exceeded");
+    auto& receiver = attach(role::receiver, "1");
+    give_credit(receiver, 1);
+    answer(receiver, 0, outcome_kind::accepted);
+    EXPECT_EQ(metrics.queues.value(), 4) << "a link is attached";
+    node.on_detach(receiver);
+    EXPECT_EQ(metrics.queues.value(), 3);
+    publish(sender, message_to("5", "x"));
+    EXPECT_EQ(sender.settled[6].kind, outcome_kind::accepted);
+    // What is unsettled comes back when its receiver goes: such a queue stays.
+    auto& second = attach(role::receiver, "2");
+    give_credit(second, 1);
+    node.on_detach(second);
+    EXPECT_EQ(metrics.queues.value(), 4);
+}
+
+TEST(broker_budget, all_queues_together_hold_no_more_than_the_budget) {
+    base::byte_budget budget(100'000);
+    {
+        broker_metrics metrics;
+        broker node({100'000, 100, &budget}, metrics);
+        fake_link sender(amqp::server_link::peer_role::sender, "");
+        ASSERT_TRUE(node.on_attach(sender).accepted);
+        amqp::delivery_id next = 1;
+        for (int i = 0; i < 20; ++i) {
+            const auto message = message_to("q" + std::to_string(i), std::string(10'000, 'x'));
+            node.on_message(sender, next++, base::as_bytes(message), false);
+        }
+        std::size_t taken = 0;
+        for (const auto& [id, outcome] : sender.settled) {
+            if (outcome.kind == outcome_kind::accepted) {
+                ++taken;
+            } else {
+                EXPECT_EQ(outcome.condition, "amqp:resource-limit-exceeded");
+            }
+        }
+        EXPECT_EQ(taken, 9u);
+        EXPECT_EQ(budget.used(), static_cast<std::size_t>(metrics.bytes.value()));
+        // Room that is given back is there for another queue.
+        fake_link receiver(amqp::server_link::peer_role::receiver, "q3");
+        receiver.wants_settled = true;
+        ASSERT_TRUE(node.on_attach(receiver).accepted);
+        receiver.outstanding = 1;
+        node.on_credit(receiver);
+        node.on_message(
+            sender, next, base::as_bytes(message_to("z", std::string(9'000, 'x'))), false
+        );
+        EXPECT_EQ(sender.settled[next].kind, outcome_kind::accepted);
+        node.on_detach(receiver);
+        node.on_detach(sender);
+    }
+    EXPECT_EQ(budget.used(), 0u);
+}
+
 }  // namespace
 }  // namespace pgw::broker

@@ -23,6 +23,15 @@ TEST(binding, overridden_low_ports_move_up) {
     EXPECT_EQ(any.port(0), 0) << "any free port stays any free port";
 }
 
+TEST(binding, the_embedded_broker_leaves_loopback_only_when_the_manifest_says_so) {
+    const binding any("0.0.0.0", true);
+    EXPECT_EQ(any.broker_address("127.0.0.1"), "127.0.0.1");
+    EXPECT_EQ(any.broker_address("::1"), "::1");
+    EXPECT_EQ(any.broker_address("0.0.0.0"), "0.0.0.0");
+    EXPECT_EQ(binding("::", true).broker_address("0.0.0.0"), "::");
+    EXPECT_EQ(binding("", true).broker_address("10.0.0.7"), "10.0.0.7");
+}
+
 TEST(binding, the_admin_server_is_reachable_only_when_probes_need_it) {
     EXPECT_EQ(binding("0.0.0.0", false).admin_address("127.0.0.1"), "0.0.0.0");
     EXPECT_EQ(binding("0.0.0.0", true).admin_address("0.0.0.0"), "127.0.0.1");

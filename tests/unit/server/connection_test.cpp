@@ -484,7 +484,9 @@ TEST(connection_sweep, may_break_after_every_byte) {
             EXPECT_EQ(host.connections.size(), 0u) << size << " " << how;
             EXPECT_EQ(host.sessions.connected.value(), 0);
             EXPECT_EQ(host.sessions.paused.value(), 0);
-            if (how != 1) EXPECT_EQ(host.budget.used(), 0u) << size << " " << how;
+            if (how != 1) {
+                EXPECT_EQ(host.budget.used(), 0u) << size << " " << how;
+            }
         }
     }
 }

@@ -15,9 +15,9 @@ using namespace std::chrono_literals;
 struct device_lines : testing::Test {
     std::vector<std::string> lines;
     base::logger log{std::make_shared<base::log_sink>(
-        base::log_level::info, base::log_format::json, [this](std::string_view line) {
-            lines.emplace_back(line);
-        }
+        base::log_level::info,
+        base::log_format::json,
+        [this](std::string_view line) { lines.emplace_back(line); }
     )};
     server::device_log notices{log};
     base::time_point now{1h};
