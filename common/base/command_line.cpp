@@ -9,9 +9,8 @@ namespace pgw::base {
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
     Number number{};
-    const auto* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc{} || stop != end) return std::nullopt;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return std::nullopt;
     return number;
 }
 
@@ -87,7 +86,9 @@ command_line& command_line::positional(taker take) {
 }
 
 command_line::outcome command_line::parse(const std::vector<std::string_view>& arguments) const {
-    const auto wrong = [](std::string problem) { return outcome{verdict::wrong, problem}; };
+    const auto wrong = [](std::string problem) {
+        return outcome{verdict::wrong, std::move(problem)};
+    };
     for (std::size_t i = 0; i < arguments.size(); ++i) {
         const auto argument = arguments[i];
         const std::string quoted = "'" + std::string(argument) + "'";

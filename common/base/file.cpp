@@ -84,7 +84,7 @@ bool wait_for_input(int fd, int patience_ms) {
 }
 
 void read_to_the_end(int fd, std::size_t limit, int patience_ms, file_text& out) {
-    std::array<char, 16 * 1024> buffer;
+    std::array<char, std::size_t{16} << 10> buffer;
     for (;;) {
         const auto got = ::read(fd, buffer.data(), buffer.size());
         if (got == 0) return;

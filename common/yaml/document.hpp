@@ -40,8 +40,8 @@ struct node {
     kind_type kind = kind_type::null;  ///< plain: an unquoted scalar; text: a quoted one.
     yaml::mark mark{};
     std::string scalar{};
-    std::vector<node> items{};      ///< list.
-    std::vector<member> members{};  ///< object; the keys are distinct.
+    std::vector<node> items;      ///< list.
+    std::vector<member> members;  ///< object; the keys are distinct.
 
     const member* find(std::string_view key) const noexcept;
     bool is_scalar() const noexcept { return kind == kind_type::plain || kind == kind_type::text; }

@@ -103,7 +103,6 @@ class HostileAmqp(harness.TestCase):
         self.attack(step)
         self.is_served()
 
-    @harness.red_on("0.1.0")
     def test_refused_links_that_are_never_detached(self):
         def step(client, n):
             name = "q" * 30_000 + str(n)
@@ -169,7 +168,6 @@ class HostileAmqp(harness.TestCase):
         self.attack(step)
         self.is_served()
 
-    @harness.red_on("0.1.0")
     def test_a_consumer_that_takes_everything_and_settles_nothing(self):
         with RawClient(self.broker_port) as sender:
             sender.drain()

@@ -159,6 +159,7 @@ bool driver_io::take_in(std::span<std::byte> bytes) {
 }
 
 void driver_io::dispatch() {
+    // A handler that aborts or flushes gets back here; the outer loop takes the rest.
     if (dispatching_) return;
     dispatching_ = true;
     // Once aborted the connection is not to be trusted: Proton's queue is left to its end.
@@ -197,6 +198,7 @@ bool driver_io::write_out() {
 }
 
 void driver_io::flush() {
+    // on_finished may destroy the role, and with it the last other reference.
     const auto self = shared_from_this();
     if (phase_ == phase::finished || events_ == nullptr) return;
     if (aborted_) return finish();
@@ -210,6 +212,7 @@ void driver_io::flush() {
         const bool peer_done = pn_connection_driver_read_closed(&driver_) ||
                                (pn_connection_state(driver_.connection) & PN_REMOTE_CLOSED) != 0;
         const bool failed = pn_condition_is_set(pn_transport_condition(driver_.transport));
+        // We closed first: the peer has a moment to answer, so that it does not see a reset.
         if (peer_done || failed) return finish();
         if (linger_until_ == base::time_point{}) {
             linger_until_ = context_.now() + linger;

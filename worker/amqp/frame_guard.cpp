@@ -103,11 +103,9 @@ void clamp_uint(std::span<std::byte> frame, value_reader& fields) noexcept {
 }
 
 // next-incoming-id, incoming-window, next-outgoing-id, outgoing-window, handle, delivery-count,
-// link-credit [2.7.4]
-void clamp_flow(std::span<std::byte> frame, value_reader fields) noexcept {
-    fields.skip();
-    clamp_uint(frame, fields);
-    for (int i = 0; i < 4; ++i) fields.skip();
+// link-credit [2.7.4]. Who means "as many as you like" says so again long before two billion.
+void clamp_credit(std::span<std::byte> frame, value_reader fields) noexcept {
+    for (int i = 0; i < 6; ++i) fields.skip();
     clamp_uint(frame, fields);
 }
 
@@ -199,7 +197,7 @@ std::string_view frame_guard::check_frame(std::span<std::byte> whole) {
         case performative::disposition:
             return body.size() > largest_disposition ? "disposition too large" : std::string_view();
         case performative::flow:
-            clamp_flow(whole, fields);
+            clamp_credit(whole, fields);
             return {};
         case performative::begin:
             read_begin(fields);

@@ -6,8 +6,8 @@
 // the memory. A field of another type than specified it takes for missing, and a
 // frame for one about handle 0. A repeated SASL frame leaks. All are malformed or pointless.
 //
-// And for what it takes wrongly: it reads windows and credit, which are unsigned, into an int, so
-// that "as much as you like" becomes less than nothing. It does not look at handle-max at all.
+// And for what it takes wrongly: it answers credit, which is unsigned, as an int, so that "as much as
+// you like" becomes less than nothing. It does not look at handle-max at all.
 #pragma once
 
 #include "common/base/bytes.hpp"

@@ -44,6 +44,7 @@ send_status sender_link::try_send(base::bytes_view message, std::uint64_t token)
         wants_sendable_ = true;
         return send_status::closed;
     }
+    // Before credit is looked at: it will not fit later either. 0 is no limit. [2.7.3]
     if (max_message_size_ != 0 && message.size() > max_message_size_) return send_status::too_large;
     if (pn_link_credit(link_) <= 0) {
         wants_sendable_ = true;
@@ -54,6 +55,7 @@ send_status sender_link::try_send(base::bytes_view message, std::uint64_t token)
         await_room();
         return send_status::window_full;
     }
+    // Unique while unsettled is all a tag must be; a number of its own is the cheapest. [2.6.12]
     const auto tag = next_tag_++;
     auto* delivery = pn_delivery(link_, pn_dtag(reinterpret_cast<const char*>(&tag), sizeof tag));
     if (pn_link_current(link_) != delivery) {
@@ -64,6 +66,7 @@ send_status sender_link::try_send(base::bytes_view message, std::uint64_t token)
     }
     pn_link_send(link_, reinterpret_cast<const char*>(message.data()), message.size());
     pn_link_advance(link_);
+    // The token travels as the delivery's context, so that an outcome needs no look-up.
     if (options_.presettled) {
         pn_delivery_settle(delivery);
         presettled_at_ = host_->now();
@@ -138,6 +141,7 @@ void sender_link::attach(session_slot& slot, const std::string& name) {
 
 void sender_link::on_remote_open(base::time_point now) {
     if (link_ == nullptr || events_ == nullptr) return;
+    // Not failed yet: the reason comes with the detach that must follow. [2.6.3]
     if (pn_terminus_get_type(pn_link_remote_target(link_)) == PN_UNSPECIFIED) {
         phase_ = phase::refused;
         error_ = {"", "attach refused"};
@@ -179,6 +183,7 @@ void sender_link::on_delivery(pn_delivery_t* delivery) {
     }
     if (!pn_delivery_updated(delivery)) return;
     const auto result = outcome_of(delivery);
+    // `received` and the like: the outcome is still to come, and Proton must stop offering this.
     if (!result) return pn_delivery_clear(delivery);
     const auto token = to_token(pn_delivery_get_context(delivery));
     // Settling only queues: the views in the outcome stay valid until the connection writes.
@@ -282,6 +287,7 @@ std::uint64_t sender_link::lose(const link_end& end, bool connection_gone) {
         --slot_->links;
     }
     slot_ = nullptr;
+    // Events of the old link may still be queued: without a context nobody hears them.
     pn_link_set_context(link, nullptr);
     if (!connection_gone) {
         pn_link_close(link);

@@ -106,6 +106,8 @@ submission core_publisher::publish(stream& stream, const message& message, base:
         }
         return refuse(nullptr, from.can_refuse, refusal::no_route, "no route matches the topic");
     }
+    // Each kind has links of its own: a settle mode is the link's, and QoS 0 without credit must
+    // not wait behind QoS 1.
     const bool presettled = message.assurance == assurance::at_most_once;
     auto& lane = presettled ? *matched->at_most_once : *matched->at_least_once;
     const message_key key{environment_.incarnation, ++keys_};
@@ -180,7 +182,7 @@ bool core_publisher::to_dead_letter(const publication& refused, base::bytes_view
     std::memcpy(buffer.data(), bytes.data(), bytes.size());
     auto moved = refused;
     moved.dead_letter = true;
-    moved.ttl_offset = 0;
+    moved.ttl_offset = 0;  // what the ttl was counted from is over; a dead letter does not expire
     moved.submitted = now();
     return lane->submit(moved, bytes.size());
 }

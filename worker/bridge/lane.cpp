@@ -62,6 +62,7 @@ bool lane::submit(const publication& publication, std::size_t size) {
     if (last_ - first_ == entries_.size()) grow_entries();
     const auto number = last_;
     auto& e = at(number);
+    // With others waiting it has to wait behind them, whatever the link could take.
     const bool backlog = cursor_ != last_;
     e = entry{};
     e.what = publication;
@@ -74,6 +75,7 @@ bool lane::submit(const publication& publication, std::size_t size) {
     if (!backlog && !held && admitted(number)) {
         status = sender_->try_send({bytes_.at(e.position), e.size}, number);
         if (status == amqp::send_status::too_large) {
+            // last_ has not moved: the next message takes this place.
             e.state = entry_state::finished;
             return false;
         }
@@ -99,6 +101,7 @@ bool lane::submit(const publication& publication, std::size_t size) {
         host_.metrics().in_flight_bytes.add(e.size);
     }
     if (held) {
+        // Out of the cursor's way, so that other streams are not held up.
         defer(number, {});
         cursor_ = last_;
     }
@@ -460,6 +463,7 @@ void lane::on_tick(base::time_point now) {
     for (auto n = first_; n < last_; n = std::max(n + 1, first_)) {
         auto& e = at(n);
         if (e.state == entry_state::finished) continue;
+        // In order of submission, so the first that has time left ends the search.
         if (e.what.submitted + patience > now) break;
         if (e.state == entry_state::sent) sender_->abandon(n);
         finish(

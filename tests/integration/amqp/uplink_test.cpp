@@ -1,6 +1,8 @@
 // The uplink's connection, links and bounds against a peer that misbehaves.
 #include "tests/integration/amqp/uplink_fixture.hpp"
 
+#include <functional>
+
 namespace pgw::test {
 namespace {
 
@@ -137,6 +139,46 @@ TEST_F(uplink_test, a_close_by_the_peer_carries_its_condition) {
     EXPECT_EQ(events.last_condition, "amqp:connection:forced");
     ASSERT_TRUE(ready());
     EXPECT_EQ(metrics.connects.value(), 2u);
+}
+
+TEST_F(uplink_test, an_end_says_whether_a_delivery_may_be_to_blame) {
+    amqp_peer peer;
+    peer.hold();
+    start(settings_for({peer.port()}));
+    open("a");
+    recorded_events other_events;
+    auto other = uplink->open_sender({"b", false}, other_events);
+    std::uint64_t token = 0;
+    const auto lose = [&](const std::function<void()>& end) {
+        events.blamed = events.shared = false;
+        events.suspects = 0;
+        const auto lost = events.lost;
+        EXPECT_TRUE(ready());
+        EXPECT_TRUE(loop.run_until([&] { return other->state() == sender_state::ready; }));
+        EXPECT_EQ(send("m", ++token), send_status::sent);
+        const auto count = peer.message_count();
+        EXPECT_TRUE(loop.run_until([&] { return peer.message_count() > count; }));
+        end();
+        EXPECT_TRUE(loop.run_until([&] { return events.lost > lost; }));
+    };
+    lose([&] {
+        const auto names = peer.link_names();
+        const auto messages = peer.messages();
+        const auto at = std::ranges::find(names, messages.back().link_name) - names.begin();
+        peer.detach(static_cast<std::size_t>(at), "amqp:link:message-size-exceeded");
+    });
+    EXPECT_TRUE(events.blamed);
+    EXPECT_FALSE(events.shared);
+    EXPECT_EQ(events.suspects, 1u);
+    lose([&] { peer.close_connections("amqp:invalid-field"); });
+    EXPECT_TRUE(events.blamed);
+    EXPECT_TRUE(events.shared);
+    EXPECT_EQ(events.suspects, 1u);
+    lose([&] { peer.close_connections("amqp:connection:forced"); });
+    EXPECT_FALSE(events.blamed);
+    lose([&] { peer.drop_connections(); });
+    EXPECT_FALSE(events.blamed);
+    EXPECT_TRUE(events.shared);
 }
 
 TEST_F(uplink_test, a_refused_attach_fails_the_sender_and_is_retried) {
