@@ -5,8 +5,9 @@
 namespace pgw::server {
 namespace {
 
-/// Handlers of one turn: enough to batch what is ready, few enough that answers leave soon.
-constexpr int handlers_per_turn = 256;
+/// Handlers of one turn beside the first. One of them serves up to 256 device sockets, so that a few
+/// are a batch; with many, answers would wait while devices go on sending, and both sides of us idle.
+constexpr int handlers_per_turn = 3;
 
 }  // namespace
 

@@ -61,6 +61,7 @@ public:
           stream(std::move(its_stream)),
           queue_(queue),
           charge_(std::move(charge)) {}
+    virtual ~entry() = default;
 
     void on_result(std::uint32_t, const bridge::result&) override {}  // Nobody is left to be told.
     void on_capacity() override {
