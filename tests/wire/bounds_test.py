@@ -210,7 +210,10 @@ class Descriptors(harness.TestCase):
                 crowd.append(socket.create_connection(("127.0.0.1", worker.port)))
                 crowd[-1].sendall(connect(f"more{len(crowd)}"))
             harness.eventually(
-                lambda: worker.metric("pgw_connections_refused_total", reason="descriptors") > 0, "the limit to be reached"
+                lambda: worker.metric("pgw_connections_refused_total", reason="descriptors")
+                + worker.metric("pgw_connections_evicted_total", reason="pending")
+                > 0,
+                "the limit to be reached",
             )
             began = time.monotonic()
             self.assertEqual(worker.get("/livez")[0], 200)
