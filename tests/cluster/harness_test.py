@@ -208,6 +208,8 @@ class RealWorkers(harness.TestCase):
         document = gateway_manifest(1883, 9090)
         sasl = {"mechanism": "Plain", "secretRef": {"name": "login"}}
         away = {"name": "away", "type": "Generic", "endpoints": [f"amqp://127.0.0.1:{free_port()}"], "sasl": sasl}
+        # Not a loopback address: --bind moves it to the pod's own, and the pods here share one loopback.
+        document["spec"]["upstreams"][0]["embedded"]["address"] = "0.0.0.0"
         document["spec"]["upstreams"].append(away)
         self.deploy(document)
         eventually(lambda: len(self.kubelet.pods()) == 2, "two pods")
