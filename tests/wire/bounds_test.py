@@ -9,11 +9,6 @@ from tests.wire.harness import V5, Client, Worker, connect, publish, puback, tex
 MIB = 1 << 20
 
 
-def resident(worker):
-    with open(f"/proc/{worker.process.pid}/status") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmRSS"))
-
-
 def partial_publish(size):
     """A PUBLISH of `size` bytes without its last byte."""
     return b"\x30" + variable_length(size) + text("t") + b"x" * (size - 4)
@@ -57,7 +52,7 @@ class Memory(harness.TestCase):
 
     def expect_bounded(self, worker, before, healthy, calm):
         harness.eventually(lambda: worker.metric("pgw_buffered_bytes") <= self.BUDGET, "the budget to hold")
-        self.assertLess(resident(worker) - before, self.BUDGET + 24 * MIB)
+        self.assertLess(worker.resident() - before, self.BUDGET + 24 * MIB)
         # Small numbers on a busy machine are noise.
         self.assertLess(healthy.p99(), max(10 * calm, 0.05))
 
@@ -67,7 +62,7 @@ class Memory(harness.TestCase):
             worker.wait_ready()
             healthy = Healthy(worker)
             calm = healthy.p99()
-            before = resident(worker)
+            before = worker.resident()
 
             def send(worker, number):
                 client = Client(worker.port, client_id=f"k{number}")
@@ -80,13 +75,13 @@ class Memory(harness.TestCase):
             for client in held:
                 client.socket.close()
             harness.eventually(lambda: worker.metric("pgw_buffered_bytes") < MIB, "everything to be given back")
-            harness.eventually(lambda: resident(worker) - before < 12 * MIB, "the memory to go back to the system")
+            harness.eventually(lambda: worker.resident() - before < 12 * MIB, "the memory to go back to the system")
 
     @harness.red_on("0.1.0")
     def test_connects_that_never_become_whole_are_bounded(self):
         with Worker(limits={"maxBufferedBytes": self.BUDGET}, threads=2) as worker:
             worker.wait_ready()
-            before = resident(worker)
+            before = worker.resident()
 
             def send(worker, number):
                 client = Client(worker.port, introduce=False)
@@ -95,7 +90,7 @@ class Memory(harness.TestCase):
                 return client
 
             self.crowd(worker, 300, send)
-            self.assertLess(resident(worker) - before, 8 * MIB, "a CONNECT of 256 KiB is not even collected")
+            self.assertLess(worker.resident() - before, 8 * MIB, "a CONNECT of 256 KiB is not even collected")
 
     @harness.red_on("0.1.0")
     def test_wills_and_aliases_of_many_clients_stay_within_the_budget(self):
@@ -103,7 +98,7 @@ class Memory(harness.TestCase):
             worker.wait_ready()
             healthy = Healthy(worker)
             calm = healthy.p99()
-            before = resident(worker)
+            before = worker.resident()
 
             def send(worker, number):
                 # To topics that are dropped: what the embedded broker keeps is not what is measured.
