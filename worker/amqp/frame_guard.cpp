@@ -146,7 +146,11 @@ frame_guard::verdict frame_guard::check(std::span<std::byte> bytes) {
         to_skip_ = frame_header;
         if (is_protocol_header(rest)) continue;
         const std::size_t size = big_endian(base::bytes_view(rest).first(4));
-        if (size < frame_header || size > max_frame_) return {{}, bytes.size()};  // Proton's error
+        if (size < frame_header || size > max_frame_) {
+            // Proton ends the connection for it. No frame can be found behind it: let all pass.
+            to_skip_ = std::numeric_limits<std::size_t>::max();
+            continue;
+        }
         const auto problem = check_frame(rest.first(std::min(rest.size(), size)));
         if (!problem.empty()) return {problem, at};
         to_skip_ = size;
