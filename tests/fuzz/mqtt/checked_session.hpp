@@ -33,10 +33,7 @@ public:
     void feed(base::bytes_view piece) {
         rest_.insert(rest_.end(), piece.begin(), piece.end());
         choose_answers();
-        const auto used = session_.on_bytes(rest_, now_).used;
-        if (used > rest_.size()) std::abort();
-        remember_publishes(base::bytes_view(rest_).first(used));
-        rest_.erase(rest_.begin(), rest_.begin() + std::ptrdiff_t(used));
+        took(session_.on_bytes(rest_, now_).used);
     }
 
     /// Results, capacity, time, draining, a broken connection.
@@ -56,7 +53,7 @@ public:
         wills_.retry(now_);
         wills_.on_tick(now_);
         if (random(64) == 0) session_.drain(now_);
-        if (random(64) == 0) session_.on_end(rest_, now_);
+        if (random(64) == 0) took(session_.on_end(rest_, now_).used);
     }
 
     void check() {
@@ -89,6 +86,12 @@ private:
         unsigned packet_id = 0;
         bool duplicate = false;
     };
+
+    void took(std::size_t used) {
+        if (used > rest_.size()) std::abort();
+        remember_publishes(base::bytes_view(rest_).first(used));
+        rest_.erase(rest_.begin(), rest_.begin() + std::ptrdiff_t(used));
+    }
 
     void on_session_changed() override {}
     bool make_room(std::size_t) override { return false; }
